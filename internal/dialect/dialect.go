@@ -1,0 +1,65 @@
+// Package dialect is what a provider dialect is: pure translation between a
+// provider's wire and our words. A dialect words four things: requests,
+// answers, webhooks and the payer's way back. It never stores anything and
+// never changes a payment fact by itself: core does.
+package dialect
+
+import (
+	"net/http"
+	"time"
+
+	"paylink/internal/pay"
+)
+
+// Dialect is one API we speak. The native API is one as well, named "native".
+type Dialect interface {
+	Name() string
+	// Routes are the dialect's own, with the provider's bare paths.
+	Routes() []Route
+	// Authenticate says who is calling. It takes what the wire names
+	// (merchant, terminal, environment) and returns one caller.
+	// Errors: pay.ErrUnauthorized.
+	Authenticate(r *http.Request) (pay.Caller, error)
+	// Fail words an error, also for an unknown path (pay.ErrNotFound).
+	Fail(w http.ResponseWriter, r *http.Request, err error)
+	// NewWireID is what the dialect calls a new link.
+	NewWireID(id pay.LinkID, token string, now time.Time) string
+
+	// Word is the message that tells of an event; ok is false when the
+	// dialect has no word for it. It is pure: same event, same bytes.
+	Word(e pay.Event, m pay.Merchant, baseURL string) (msg Message, ok bool)
+	// Sign makes the headers of one try. secrets are live ones, newest first.
+	Sign(msg Message, secrets []string, at time.Time) (http.Header, error)
+	// Schedule is how deliveries are tried.
+	Schedule() Schedule
+	// Return is the payer's way back after p; ok is false when our own page
+	// is the end of the way. secret is the merchant's in this dialect.
+	Return(l pay.Link, p pay.Payment, secret string, now time.Time) (back Return, ok bool)
+}
+
+// Route is one endpoint: a net/http pattern and a handler that may fail.
+type Route struct {
+	Pattern string // "POST /api/pay/v1/paymentlink"
+	Handle  func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Message is one webhook as it leaves.
+type Message struct {
+	ID          string // the receiver's key against repeats
+	ContentType string
+	Body        []byte
+}
+
+// Schedule replaces INVARIANTS W4 for a dialect's endpoints.
+type Schedule struct {
+	Timeout time.Duration   // of one try
+	Waits   []time.Duration // before try 2, 3, …; after the last the delivery is exhausted
+	// Patience is how long an event may fail before the next of its link is tried (W2).
+	Patience time.Duration
+}
+
+// Return is how the payer's browser goes back to the merchant.
+type Return struct {
+	URL    string
+	Fields []pay.Line // set: a form POST with these; empty: a plain link
+}

@@ -1,0 +1,280 @@
+package pay
+
+import "time"
+
+// PaymentState is derived from the attempts of the payment.
+type PaymentState string
+
+// The states of a payment.
+const (
+	PaymentOpen     PaymentState = "open"     // an attempt is live; a reservation is held
+	PaymentApplied  PaymentState = "applied"  // its money counts
+	PaymentSurplus  PaymentState = "surplus"  // money was taken that does not count: it goes back
+	PaymentFailed   PaymentState = "failed"   // no attempt is live; another may be made
+	PaymentCanceled PaymentState = "canceled" // given up: by the payer, or for another payment
+)
+
+var paymentMoves = map[PaymentState][]PaymentState{
+	"":              {PaymentOpen},
+	PaymentOpen:     {PaymentApplied, PaymentSurplus, PaymentFailed, PaymentCanceled},
+	PaymentFailed:   {PaymentOpen, PaymentApplied, PaymentSurplus}, // tried again, or a late success
+	PaymentCanceled: {PaymentApplied, PaymentSurplus},              // a late success
+}
+
+// Payment is one payer's intent to pay a link: one or more attempts, at most
+// one of them applied.
+type Payment struct {
+	ID        PaymentID    `json:"id"`
+	Link      LinkID       `json:"link"`
+	Number    int64        `json:"number"`         // 1, 2, … within the link
+	Slot      string       `json:"slot,omitempty"` // the reservation; unique per link while open or applied
+	State     PaymentState `json:"state"`
+	Requested Money        `json:"requested"`
+	Method    MethodID     `json:"method"` // of the newest attempt
+	Attempts  []Attempt    `json:"attempts"`
+	Refunds   []Refund     `json:"refunds,omitempty"`
+	CreatedAt time.Time    `json:"created_at"`
+	UpdatedAt time.Time    `json:"updated_at"`
+}
+
+// Captured is what was taken over all attempts, in minor units.
+func (p Payment) Captured() (minor int64) {
+	for _, a := range p.Attempts {
+		minor += a.Captured
+	}
+	return minor
+}
+
+// Last is the newest attempt; nil before the first.
+func (p *Payment) Last() *Attempt {
+	if len(p.Attempts) == 0 {
+		return nil
+	}
+	return &p.Attempts[len(p.Attempts)-1]
+}
+
+// Live reports whether an attempt may still take money (INVARIANTS 1).
+func (p Payment) Live() bool {
+	for _, a := range p.Attempts {
+		if a.State.Live() && !a.Superseded {
+			return true
+		}
+	}
+	return false
+}
+
+// AttemptState is where one try through one processor is.
+type AttemptState string
+
+// The states of an attempt.
+const (
+	AttemptCreated        AttemptState = "created"         // recorded; the processor may not have been asked
+	AttemptRequiresAction AttemptState = "requires_action" // the payer has a step to take
+	AttemptProcessing     AttemptState = "processing"
+	AttemptUnknown        AttemptState = "unknown" // no answer: only evidence ends this
+	AttemptAuthorized     AttemptState = "authorized"
+	AttemptCaptured       AttemptState = "captured"
+	AttemptFailed         AttemptState = "failed"
+	AttemptCanceled       AttemptState = "canceled"
+	AttemptVoided         AttemptState = "voided"
+	AttemptAuthExpired    AttemptState = "auth_expired"
+	AttemptReview         AttemptState = "review" // evidence disagrees with our record: a person decides
+)
+
+// attemptMoves is INVARIANTS 4. What hangs below failed, canceled,
+// auth_expired and voided are late successes, by evidence only.
+var attemptMoves = map[AttemptState][]AttemptState{
+	"":                    {AttemptCreated},
+	AttemptCreated:        {AttemptRequiresAction, AttemptProcessing, AttemptCanceled},
+	AttemptRequiresAction: {AttemptProcessing, AttemptFailed, AttemptCanceled, AttemptUnknown},
+	AttemptProcessing:     {AttemptRequiresAction, AttemptAuthorized, AttemptCaptured, AttemptFailed, AttemptUnknown, AttemptReview},
+	AttemptUnknown:        {AttemptRequiresAction, AttemptAuthorized, AttemptCaptured, AttemptFailed, AttemptReview},
+	AttemptAuthorized:     {AttemptCaptured, AttemptVoided, AttemptAuthExpired, AttemptReview},
+	AttemptFailed:         {AttemptAuthorized, AttemptCaptured, AttemptReview},
+	AttemptCanceled:       {AttemptAuthorized, AttemptCaptured, AttemptReview},
+	AttemptAuthExpired:    {AttemptAuthorized, AttemptCaptured, AttemptReview},
+	AttemptVoided:         {AttemptReview},
+	AttemptReview:         {AttemptCaptured, AttemptVoided, AttemptFailed},
+}
+
+// Live reports whether an attempt in state s may still take money.
+func (s AttemptState) Live() bool {
+	switch s {
+	case AttemptCreated, AttemptRequiresAction, AttemptProcessing, AttemptUnknown, AttemptAuthorized, AttemptReview:
+		return true
+	}
+	return false
+}
+
+// Attempt is one try by one payer, through one processor and method. Amounts
+// are minor units of the link's currency (M3):
+// 0 ≤ refunded + refunding ≤ captured ≤ authorized ≤ requested (M4).
+type Attempt struct {
+	ID           AttemptID    `json:"id"`
+	Payment      PaymentID    `json:"payment"`
+	State        AttemptState `json:"state"`
+	Processor    string       `json:"processor"`
+	Method       MethodID     `json:"method"`
+	ProcessorRef string       `json:"processor_ref,omitempty"` // the processor's id; bound once, for ever (P5)
+	Currency     Currency     `json:"currency"`
+	Requested    int64        `json:"requested"`
+	Authorized   int64        `json:"authorized"`
+	Captured     int64        `json:"captured"`
+	Refunding    int64        `json:"refunding,omitempty"`
+	Refunded     int64        `json:"refunded,omitempty"`
+	Superseded   bool         `json:"superseded,omitempty"` // gave up its reservation; a success is a late one
+	Manual       bool         `json:"manual,omitempty"`     // captured by a later call
+	Action       *Action      `json:"action,omitempty"`
+	Failure      *Failure     `json:"failure,omitempty"`
+	Instrument   string       `json:"instrument,omitempty"` // masked: "visa •••• 4242"
+	GraceS       int64        `json:"grace_s"`              // seconds after expiry in which a success still counts
+	Silence      time.Time    `json:"silence,omitzero"`     // since when the payer has been silent in requires_action
+	From         string       `json:"from,omitempty"`       // keyed hash of the payer's address: counts reservations (A52)
+	CreatedAt    time.Time    `json:"created_at"`
+	UpdatedAt    time.Time    `json:"updated_at"`
+}
+
+// Action is the step a payer has to take. Exactly one of its members is set.
+type Action struct {
+	RedirectURL  string `json:"redirect_url,omitempty"` // a page of the processor or bank
+	Instructions []Line `json:"instructions,omitempty"` // what to transfer, where to
+}
+
+// Line is one labelled line of instructions.
+type Line struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// Failure says why an attempt failed. Code is one of a closed set that
+// processors translate into; Text is the processor's own, for staff only.
+type Failure struct {
+	Code string `json:"code"`
+	Text string `json:"text,omitempty"`
+}
+
+// Failure codes. A payer sees a generic text for the ones marked generic (A15).
+const (
+	FailDeclined     = "declined" // generic
+	FailFunds        = "insufficient_funds"
+	FailExpiredCard  = "expired_instrument"
+	FailAuth         = "authentication_failed"
+	FailCanceled     = "canceled_by_payer"
+	FailTimeout      = "payer_timeout"
+	FailWrongAccount = "wrong_account"
+	FailProcessor    = "processor_error" // generic
+)
+
+// RefundState is where a refund is.
+type RefundState string
+
+// The states of a refund.
+const (
+	RefundRequested RefundState = "requested"
+	RefundSent      RefundState = "sent"
+	RefundUnknown   RefundState = "unknown"
+	RefundSucceeded RefundState = "succeeded"
+	RefundFailed    RefundState = "failed"
+)
+
+var refundMoves = map[RefundState][]RefundState{
+	"":              {RefundRequested},
+	RefundRequested: {RefundSent},
+	RefundSent:      {RefundSucceeded, RefundFailed, RefundUnknown},
+	RefundUnknown:   {RefundSucceeded, RefundFailed},
+}
+
+// Refund gives money of one attempt back. Reason is "surplus" for the ones the
+// platform makes by itself.
+type Refund struct {
+	ID        RefundID    `json:"id"`
+	Payment   PaymentID   `json:"payment"`
+	Attempt   AttemptID   `json:"attempt"`
+	State     RefundState `json:"state"`
+	Amount    int64       `json:"amount"` // minor units
+	Reason    string      `json:"reason"`
+	CreatedAt time.Time   `json:"created_at"`
+	UpdatedAt time.Time   `json:"updated_at"`
+}
+
+// OperationKind is what a processor is asked to do.
+type OperationKind string
+
+// The kinds of operation.
+const (
+	OpAuthorize OperationKind = "authorize" // hold the money
+	OpSale      OperationKind = "sale"      // hold and take it
+	OpCapture   OperationKind = "capture"
+	OpVoid      OperationKind = "void" // release a hold, or call off what is not yet paid
+	OpRefund    OperationKind = "refund"
+)
+
+// OperationState is how far one call to a processor is.
+type OperationState string
+
+// The states of an operation.
+const (
+	OpPrepared  OperationState = "prepared" // committed before the first byte leaves (P1)
+	OpSent      OperationState = "sent"     // answered, but not final: the money is still under way
+	OpUnknown   OperationState = "unknown"
+	OpSucceeded OperationState = "succeeded"
+	OpFailed    OperationState = "failed"
+)
+
+// Final reports whether nothing more is to be asked about the operation.
+func (s OperationState) Final() bool { return s == OpSucceeded || s == OpFailed }
+
+var operationMoves = map[OperationState][]OperationState{
+	"":         {OpPrepared},
+	OpPrepared: {OpSent, OpUnknown, OpSucceeded, OpFailed},
+	OpSent:     {OpUnknown, OpSucceeded, OpFailed},
+	OpUnknown:  {OpSent, OpSucceeded, OpFailed},
+}
+
+// Operation is one call to a processor. Its ID is sent as the processor's
+// idempotency key on every resend.
+type Operation struct {
+	ID        OperationID
+	Link      LinkID
+	Payment   PaymentID
+	Attempt   AttemptID
+	Refund    RefundID // with OpRefund
+	Kind      OperationKind
+	State     OperationState
+	Processor string
+	Amount    Money
+	Final     bool              // OpCapture: release what is not captured
+	Fields    map[string]string // what the payer filled in; never card data in live mode
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Move takes the operation to state to.
+// Errors: invalid_state when that cannot follow.
+func (o *Operation) Move(to OperationState, now time.Time) error {
+	if !follows(operationMoves, o.State, to) {
+		return ErrState("an operation that is %s cannot become %s", o.State, to)
+	}
+	o.State, o.UpdatedAt = to, now
+	return nil
+}
+
+// Entry is one line of the ledger. The entries of one movement sum to zero per
+// currency (M9); they are never changed, only reversed by others.
+type Entry struct {
+	Movement string // what moved: "capture:att_…", "refund:ref_…"
+	Line     int
+	Account  string // "processor:sandbox", "merchant", "split:0", "surplus"
+	Amount   Money  // Minor is signed here
+	At       time.Time
+}
+
+// follows reports whether table lets to come after from.
+func follows[S comparable](table map[S][]S, from, to S) bool {
+	for _, next := range table[from] {
+		if next == to {
+			return true
+		}
+	}
+	return false
+}
