@@ -123,6 +123,7 @@ type Payer struct {
 	Billing   Address     `json:"billing,omitzero"`
 	Shipping  Address     `json:"shipping,omitzero"`
 	Account   BankAccount `json:"account,omitzero"` // must be the one paid from
+	Echo      string      `json:"echo,omitempty"`   // JSON only the dialect reads
 }
 
 // Address is a postal address as the caller gave it.

@@ -26,7 +26,7 @@ func (m Money) Valid() bool {
 
 // Major is m as a decimal string with all digits of its currency: "10.50".
 func (m Money) Major() string {
-	digits := m.Currency.Digits()
+	digits := max(m.Currency.Digits(), 0) // an unknown currency prints as it is stored
 	s := strconv.FormatInt(m.Minor, 10)
 	sign := ""
 	if strings.HasPrefix(s, "-") {

@@ -66,9 +66,9 @@ const (
 // Outcome is what became of one operation.
 type Outcome struct {
 	Result       Result
-	ProcessorRef string    // the processor's id of the payment
-	Authorized   int64     // held in all so far, minor units
-	Captured     int64     // taken in all so far, minor units
+	ProcessorRef string // the processor's id of the payment
+	Authorized   int64  // held in all so far, minor units
+	Captured     int64  // taken in all so far, minor units
 	Currency     pay.Currency
 	Action       *pay.Action
 	Failure      *pay.Failure

@@ -1,0 +1,273 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"paylink/internal/auth"
+	"paylink/internal/pay"
+	"paylink/internal/store"
+)
+
+// CreateLink asks for a link. Link holds what the caller may set; the rest is
+// filled in here.
+type CreateLink struct {
+	Key         string // idempotency key, may be empty
+	Fingerprint string // of the request, made by the edge
+	Link        pay.Link
+	WireID      func(id pay.LinkID, token string, now time.Time) string // nil: none
+	ReuseRef    bool                                                    // a repeated UniqueRef gives the existing link whatever the content
+}
+
+// Created is the answer to CreateLink.
+type Created struct {
+	Link     pay.Link
+	First    bool // made by this call
+	Replayed bool // the answer of an earlier call with the same key
+}
+
+// idAttempts bounds how often a taken id is drawn anew.
+const idAttempts = 8
+
+// errIDTaken makes CreateLink draw another id.
+var errIDTaken = errors.New("the id is taken")
+
+// CreateLink opens a payment link for the caller's merchant.
+// Errors: Invalid with every field at fault, pay.ErrKeyReused, pay.ErrReference,
+// card_data_not_accepted.
+func (c *Core) CreateLink(ctx context.Context, who pay.Caller, cmd CreateLink) (out Created, err error) {
+	for range idAttempts {
+		if out, err = c.createLink(ctx, who, cmd); !errors.Is(err, errIDTaken) {
+			break
+		}
+	}
+	if err == nil && out.First {
+		signal(c.wake)
+	}
+	return out, err
+}
+
+func (c *Core) createLink(ctx context.Context, who pay.Caller, cmd CreateLink) (out Created, err error) {
+	now := c.store.Now()
+	tab := pay.Tab{Link: cmd.Link, Now: now, Actor: who.Actor(), RequestID: who.RequestID}
+	l := &tab.Link
+	l.Tenant, l.Dialect, l.ID, l.Token = who.Tenant, who.Dialect, pay.NewLinkID(now), pay.NewToken()
+	l.Version, l.CreatedAt, l.UpdatedAt, l.RefPrint = 1, now, now, ""
+	if l.UniqueRef != "" {
+		l.RefPrint = cmd.Fingerprint
+	}
+	l.StartsAt, l.ExpiresAt = l.StartsAt.Truncate(time.Microsecond), l.ExpiresAt.Truncate(time.Microsecond) // as stored
+	if cmd.WireID != nil {
+		l.WireID = cmd.WireID(l.ID, l.Token, now)
+	}
+	invalid := l.Validate(now)
+	if invalid == nil {
+		invalid = c.checkReturns(ctx, l)
+	}
+	if invalid == nil {
+		tab.Open()
+	}
+	use := store.KeyUse{Tenant: who.Tenant, Credential: who.Credential, Dialect: who.Dialect, Key: cmd.Key, Fingerprint: cmd.Fingerprint, Link: l.ID, Seq: 1}
+	var first store.KeyUse
+	err = c.store.InTx(ctx, func(tx *store.Tx) error {
+		out = Created{First: true}
+		if cmd.Key != "" {
+			if first, err = tx.FindKey(ctx, use); err == nil { // before validating: an old request may be invalid by now
+				out = Created{Replayed: true}
+				return nil
+			} else if !errors.Is(err, pay.ErrNotFound) {
+				return err
+			}
+		}
+		if invalid != nil {
+			return invalid
+		}
+		return c.insertLink(ctx, tx, &tab, cmd, use, &out)
+	})
+	if err != nil {
+		return out, err
+	}
+	if out.Replayed {
+		e, err := c.store.Event(ctx, who.Tenant, first.Link, first.Seq)
+		out.Link = e.Snapshot.Link
+		return out, err
+	}
+	if out.First {
+		out.Link = tab.Link
+	}
+	return out, nil
+}
+
+// insertLink stores the tab, or finds the link whose unique reference it repeats.
+func (c *Core) insertLink(ctx context.Context, tx *store.Tx, tab *pay.Tab, cmd CreateLink, use store.KeyUse, out *Created) error {
+	l := tab.Link
+	if cmd.Key != "" {
+		if _, fresh, err := tx.TakeKey(ctx, use); err != nil {
+			return err
+		} else if !fresh {
+			return pay.ErrKeyBusy // taken since we looked: its owner commits now
+		}
+	}
+	stored, err := tx.CreateTab(ctx, tab)
+	if err != nil {
+		return err
+	}
+	if !stored {
+		if l.UniqueRef == "" {
+			return errIDTaken
+		}
+		old, err := tx.LinkByUniqueRef(ctx, l.Tenant, l.Dialect, l.UniqueRef)
+		if errors.Is(err, pay.ErrNotFound) {
+			return errIDTaken
+		}
+		if err != nil {
+			return err
+		}
+		if !cmd.ReuseRef && old.RefPrint != l.RefPrint {
+			return pay.ErrReference
+		}
+		old.State = old.At(tx.Now())
+		*out = Created{Link: old}
+		return nil
+	}
+	return tx.AddLocator(ctx, "token", auth.LookupHash("token", l.Token), store.Locator{Tenant: l.Tenant, Ref: string(l.ID)}, time.Time{})
+}
+
+// checkReturns holds the return addresses against the merchant's list.
+func (c *Core) checkReturns(ctx context.Context, l *pay.Link) error {
+	if l.Page == (pay.Page{}) || l.Page == (pay.Page{DisplayName: l.Page.DisplayName}) {
+		return nil
+	}
+	m, err := c.store.Merchant(ctx, l.Tenant)
+	if err != nil {
+		return err
+	}
+	return l.Page.CheckHosts(m.Settings.ReturnHosts)
+}
+
+// LinkView is a link with its payments.
+type LinkView struct {
+	Link     pay.Link // State is as the clock has made it
+	Payments []pay.Payment
+}
+
+// Link reads a link of the caller. A dialect sees only its own.
+// Errors: pay.ErrNotFound.
+func (c *Core) Link(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	tab, err := c.store.Tab(ctx, who.Tenant, id)
+	if err == nil && !sees(who, tab.Link) {
+		err = pay.ErrNotFound
+	}
+	if err != nil {
+		return LinkView{}, err
+	}
+	tab.Link.State = tab.Link.At(c.store.Now())
+	return LinkView{tab.Link, tab.Payments}, nil
+}
+
+func sees(who pay.Caller, l pay.Link) bool { return who.Dialect == "native" || who.Dialect == l.Dialect }
+
+// LinkByWireID reads the link that the caller's dialect calls wireID.
+func (c *Core) LinkByWireID(ctx context.Context, who pay.Caller, wireID string) (LinkView, error) {
+	l, err := c.store.LinkByWireID(ctx, who.Tenant, who.Dialect, wireID)
+	if err != nil {
+		return LinkView{}, err
+	}
+	return c.Link(ctx, who, l.ID)
+}
+
+// LinkByUniqueRef reads the link with a unique reference in the caller's dialect.
+func (c *Core) LinkByUniqueRef(ctx context.Context, who pay.Caller, ref string) (LinkView, error) {
+	l, err := c.store.LinkByUniqueRef(ctx, who.Tenant, who.Dialect, ref)
+	if err != nil {
+		return LinkView{}, err
+	}
+	return c.Link(ctx, who, l.ID)
+}
+
+// LinkFilter chooses links; zero members do not filter.
+type LinkFilter struct {
+	State       pay.LinkState
+	Reference   string
+	Text        string
+	CreatedFrom time.Time
+	CreatedTo   time.Time // exclusive
+	After       string    // cursor
+	Limit       int       // 1…100
+}
+
+// Links lists the caller's links, newest first; next is empty at the end.
+// Errors: Invalid (cursor).
+func (c *Core) Links(ctx context.Context, who pay.Caller, f LinkFilter) (links []pay.Link, next string, err error) {
+	us, ids, err := parseCursor(f.After, 1)
+	if err != nil {
+		return nil, "", err
+	}
+	size := pageSize(f.Limit)
+	sf := store.LinkFilter{
+		State: f.State, Reference: f.Reference, Text: f.Text, CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo,
+		BeforeTime: time.UnixMicro(us), BeforeID: ids[0], Limit: size + 1,
+	}
+	if who.Dialect != "native" {
+		sf.Dialect = who.Dialect
+	}
+	now := c.store.Now()
+	links, err = c.store.Links(ctx, who.Tenant, now, sf)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(links) > size {
+		links = links[:size]
+		next = cursor(links[size-1].CreatedAt, string(links[size-1].ID))
+	}
+	for i := range links {
+		links[i].State = links[i].At(now)
+	}
+	return links, next, nil
+}
+
+// CancelLink closes a link. Errors: pay.ErrNotFound, invalid_state.
+func (c *Core) CancelLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	return c.move(ctx, who, id, (*pay.Tab).Cancel)
+}
+
+// PauseLink keeps payers out for a while. Errors: pay.ErrNotFound, invalid_state.
+func (c *Core) PauseLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	return c.move(ctx, who, id, (*pay.Tab).Pause)
+}
+
+// ResumeLink undoes PauseLink. Errors: pay.ErrNotFound, invalid_state.
+func (c *Core) ResumeLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	return c.move(ctx, who, id, (*pay.Tab).Resume)
+}
+
+func (c *Core) move(ctx context.Context, who pay.Caller, id pay.LinkID, do func(*pay.Tab) error) (LinkView, error) {
+	if _, err := c.Link(ctx, who, id); err != nil {
+		return LinkView{}, err
+	}
+	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(_ *store.Tx, tab *store.Held) error {
+		if err := tab.Clock(); err != nil {
+			return err
+		}
+		return do(&tab.Tab)
+	})
+	if err != nil {
+		return LinkView{}, err
+	}
+	c.runSoon(held.Operations)
+	return LinkView{held.Link, held.Payments}, nil
+}
+
+// DueLinks writes down what the clock did to links: start and expiry. It
+// returns how many it looked at; the caller comes again while that is limit.
+func (c *Core) DueLinks(ctx context.Context, limit int) (int, error) {
+	due, err := c.store.DueLinks(ctx, limit)
+	for _, n := range due {
+		_, moveErr := c.change(ctx, n.Tenant, n.ID, pay.ActorClock, "", func(_ *store.Tx, tab *store.Held) error { return tab.Clock() })
+		if moveErr != nil && !errors.Is(moveErr, pay.ErrLinkChanged) {
+			err = errors.Join(err, moveErr)
+		}
+	}
+	return len(due), err
+}

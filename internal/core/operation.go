@@ -1,0 +1,210 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"paylink/internal/pay"
+	"paylink/internal/processor"
+	"paylink/internal/store"
+)
+
+// queryAfter is when an operation that is not final is asked about again, by
+// tries; then hourly until queryFor is over (P3).
+var queryAfter = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+const queryFor = 72 * time.Hour
+
+// runNow calls the processor for operations just committed, in order. What
+// goes wrong is left to the job, which asks by the operation's id.
+func (c *Core) runNow(ctx context.Context, t pay.Tenant, ops []pay.Operation) {
+	for _, o := range ops {
+		// The payer may go away: the call and its outcome do not.
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+		if err := c.RunOperation(call, store.OperationJob{Tenant: t, Operation: o, Fence: 1}); err != nil {
+			c.log.Error("running an operation", "operation", o.ID, "link", o.Link, "err", err)
+		}
+		cancel()
+	}
+}
+
+// runSoon leaves operations to the workers.
+func (c *Core) runSoon(ops []pay.Operation) {
+	if len(ops) > 0 {
+		signal(c.wakeOps)
+	}
+}
+
+// OperationsWake tells that operations may be due.
+func (c *Core) OperationsWake() <-chan struct{} { return c.wakeOps }
+
+// ClaimOperations leases operations that are due.
+func (c *Core) ClaimOperations(ctx context.Context, n int) ([]store.OperationJob, error) {
+	return c.store.ClaimOperations(ctx, n)
+}
+
+// RenewOperation keeps a claim; ReleaseOperation hands it back.
+func (c *Core) RenewOperation(ctx context.Context, j store.OperationJob) error {
+	return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.RenewOperation(ctx, j) })
+}
+
+// ReleaseOperation hands back what was claimed and not run.
+func (c *Core) ReleaseOperation(ctx context.Context, j store.OperationJob) error {
+	return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.ReleaseOperation(ctx, j) })
+}
+
+// RunOperation does one operation, or asks what became of it when it may have
+// been sent before, and writes down the answer. No transaction is open while
+// the processor is called (P1).
+func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
+	d, err := c.driver(j.Processor)
+	if err != nil {
+		return err
+	}
+	l, err := c.store.Link(ctx, j.Tenant, j.Link)
+	if err != nil {
+		return err
+	}
+	p, err := c.store.Payment(ctx, j.Tenant, j.Payment)
+	if err != nil {
+		return err
+	}
+	order := c.order(l, p, j.Operation)
+	fresh := j.State == pay.OpPrepared && j.Fence == 1 && j.Tries == 0
+	out, err := processor.Outcome{}, error(nil)
+	if !fresh {
+		if out, err = d.Query(ctx, order); err == nil && out.Result == processor.Unknown && j.State == pay.OpPrepared {
+			fresh = true // never arrived: the same id makes sending safe
+		}
+	}
+	if fresh {
+		out, err = send(ctx, d, order)
+	}
+	if err != nil {
+		c.log.Warn("the processor gave no answer", "processor", d.Name(), "operation", j.ID, "link", j.Link, "err", err)
+		out = processor.Outcome{Result: processor.Unknown}
+	}
+	return c.record(context.WithoutCancel(ctx), j, out)
+}
+
+func send(ctx context.Context, d processor.Driver, o processor.Order) (processor.Outcome, error) {
+	switch o.Kind {
+	case pay.OpCapture:
+		return d.Capture(ctx, o)
+	case pay.OpVoid:
+		return d.Void(ctx, o)
+	case pay.OpRefund:
+		return d.Refund(ctx, o)
+	}
+	return d.Start(ctx, o)
+}
+
+func (c *Core) order(l pay.Link, p pay.Payment, o pay.Operation) processor.Order {
+	order := processor.Order{
+		Tenant: l.Tenant, Key: o.ID, Kind: o.Kind, Link: l.ID, Attempt: o.Attempt, Amount: o.Amount, Final: o.Final,
+		Fields: o.Fields, ReturnURL: c.PayURL(l), Description: l.Description, Method: p.Method,
+	}
+	for _, a := range p.Attempts {
+		if a.ID == o.Attempt {
+			order.ProcessorRef, order.Method = a.ProcessorRef, a.Method
+		}
+	}
+	return order
+}
+
+// record writes down what became of an operation: attempt or refund, payment,
+// link, ledger and events, with the operation's own state, in one transaction.
+func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.Outcome) error {
+	held, err := c.change(ctx, j.Tenant, j.Link, pay.ActorProcessor, "", func(tx *store.Tx, tab *store.Held) error {
+		state, again := c.next(j, out, tx.Now())
+		err := tx.FinishOperation(ctx, j.Tenant, j.ID, state, again, j.Fence)
+		if errors.Is(err, pay.ErrLinkChanged) {
+			if j.Fence == 0 { // evidence about what is final already: it may still be news to the attempt
+				return c.apply(tab, j.Operation, out, state)
+			}
+			return nil // another worker has it
+		}
+		if err != nil {
+			return err
+		}
+		return c.apply(tab, j.Operation, out, state)
+	}, j.Payment)
+	if err != nil {
+		return err
+	}
+	c.runNow(ctx, j.Tenant, held.Operations)
+	return nil
+}
+
+// next is the operation's state after an outcome and when to ask again.
+func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) (pay.OperationState, time.Time) {
+	switch out.Result {
+	case processor.Succeeded:
+		return pay.OpSucceeded, time.Time{}
+	case processor.Failed:
+		return pay.OpFailed, time.Time{}
+	}
+	state := pay.OpUnknown
+	if out.Result != processor.Unknown {
+		state = pay.OpSent
+	}
+	wait := time.Hour
+	if int(j.Tries) < len(queryAfter) {
+		wait = queryAfter[j.Tries]
+	}
+	if now.Sub(j.CreatedAt) > queryFor {
+		c.metrics.Alarm("operation_unresolved")
+		return pay.OpUnknown, time.Time{}
+	}
+	return state, now.Add(wait)
+}
+
+// apply brings the outcome of an operation to the tab. Illegal moves that an
+// outcome asks for write nothing.
+func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, state pay.OperationState) error {
+	if o.Kind == pay.OpRefund {
+		to := map[pay.OperationState]pay.RefundState{
+			pay.OpSucceeded: pay.RefundSucceeded, pay.OpFailed: pay.RefundFailed, pay.OpUnknown: pay.RefundUnknown, pay.OpSent: pay.RefundSent,
+		}[state]
+		return tab.Refunded(o.Refund, to)
+	}
+	r := pay.Report{
+		ProcessorRef: out.ProcessorRef, Authorized: out.Authorized, Captured: out.Captured, Currency: out.Currency,
+		Action: out.Action, Failure: out.Failure, Instrument: out.Instrument,
+	}
+	_, a := tab.Attempt(o.Attempt)
+	if a == nil {
+		return pay.ErrNotFound
+	}
+	switch out.Result {
+	case processor.NeedsAction:
+		r.State = pay.AttemptRequiresAction
+	case processor.Pending:
+		r.State = pay.AttemptProcessing
+	case processor.Unknown:
+		r.State = pay.AttemptUnknown
+	case processor.Failed:
+		r.State = pay.AttemptFailed
+	case processor.Succeeded:
+		r.State = map[pay.OperationKind]pay.AttemptState{
+			pay.OpAuthorize: pay.AttemptAuthorized, pay.OpSale: pay.AttemptCaptured, pay.OpCapture: pay.AttemptCaptured, pay.OpVoid: pay.AttemptVoided,
+		}[o.Kind]
+	}
+	if o.Kind == pay.OpVoid || o.Kind == pay.OpCapture {
+		if out.Result != processor.Succeeded {
+			return nil // the attempt is still what it was
+		}
+		if o.Kind == pay.OpVoid && a.State != pay.AttemptAuthorized {
+			r.State = pay.AttemptCanceled
+		}
+	}
+	err := tab.Settle(a.ID, r)
+	if pay.KindOf(err) == pay.Conflict {
+		c.metrics.Alarm("illegal_transition")
+		c.log.Warn("an outcome asks for a move that cannot be", "operation", o.ID, "attempt", a.ID, "err", err)
+		tab.Events, tab.Entries, tab.Operations = nil, nil, nil
+		return nil
+	}
+	return err
+}

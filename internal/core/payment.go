@@ -1,0 +1,347 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"paylink/internal/auth"
+	"paylink/internal/method"
+	"paylink/internal/pay"
+	"paylink/internal/processor"
+	"paylink/internal/store"
+)
+
+// PayView is what the payer's page needs.
+type PayView struct {
+	Merchant pay.Merchant
+	Link     pay.Link
+	Payments []pay.Payment
+	Methods  []method.Method // offered, in order
+	Focus    *pay.Payment    // the one the page is about; nil before the first
+}
+
+// OpenPage reads a link by the token of its address. viewed notes the first
+// opening, which is telemetry and decides nothing.
+// Errors: pay.ErrNotFound.
+func (c *Core) OpenPage(ctx context.Context, token string, viewed bool) (v PayView, err error) {
+	name, err := c.locateToken(ctx, token)
+	if err != nil {
+		return v, err
+	}
+	tab, err := c.store.Tab(ctx, name.Tenant, name.ID)
+	if err != nil {
+		return v, err
+	}
+	if v.Merchant, err = c.store.Merchant(ctx, name.Tenant); err != nil {
+		return v, err
+	}
+	if viewed && tab.Link.FirstViewedAt.IsZero() {
+		err = c.store.InTx(ctx, func(tx *store.Tx) error { return tx.MarkViewed(ctx, name.Tenant, name.ID) })
+		if err != nil {
+			return v, err
+		}
+	}
+	tab.Link.State = tab.Link.At(c.store.Now())
+	v.Link, v.Payments, v.Methods = tab.Link, tab.Payments, c.offered(tab.Link)
+	v.Focus = focus(tab.Payments)
+	return v, nil
+}
+
+// focus is the payment a page is about: one that is live, else the newest.
+func focus(list []pay.Payment) *pay.Payment {
+	for i := range list {
+		if list[i].Live() {
+			return &list[i]
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[len(list)-1]
+}
+
+func (c *Core) locateToken(ctx context.Context, token string) (store.LinkName, error) {
+	found, err := c.store.Locate(ctx, "token", auth.LookupHash("token", token))
+	if err != nil {
+		return store.LinkName{}, err
+	}
+	if len(found) != 1 {
+		return store.LinkName{}, pay.ErrNotFound
+	}
+	return store.LinkName{Tenant: found[0].Tenant, ID: pay.LinkID(found[0].Ref)}, nil
+}
+
+// offered are the methods a link's page may show: the link's lists, the
+// method's own rules, and a processor that serves it.
+func (c *Core) offered(l pay.Link) (list []method.Method) {
+	for _, m := range c.methods {
+		if l.Allows(m.ID()) && m.Offered(l) && c.processorFor(l, m.ID()) != nil {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func (c *Core) processorFor(l pay.Link, m pay.MethodID) processor.Driver {
+	for _, p := range c.processors {
+		caps, ok := p.Capabilities(m)
+		if !ok || l.Use.Manual && !caps.Manual || caps.Currency != nil && !caps.Currency(l.Price.Currency) {
+			continue
+		}
+		for _, mode := range caps.Modes {
+			if mode == l.Mode {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Core) driver(name string) (processor.Driver, error) {
+	for _, p := range c.processors {
+		if p.Name() == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("processor %q is not part of this installation", name)
+}
+
+// StartPayment is what the payer submits.
+type StartPayment struct {
+	Token     string
+	Method    pay.MethodID
+	Amount    int64             // open price or a part, minor units; 0: all that is due
+	Fields    map[string]string // what the method asked for
+	Retry     pay.PaymentID     // a failed payment to try again, may be empty
+	From      string            // the payer's address
+	RequestID string
+	Version   int64 // the link's version on the payer's screen; 0: not said
+}
+
+// startTimeout bounds one call to a processor; it stays below the lease, so
+// that nobody asks about an operation while its first call is on the way.
+const startTimeout = 15 * time.Second
+
+// StartPayment reserves, asks the processor and writes down the answer. The
+// result is in the payment's last attempt.
+// Errors: pay.ErrNotFound, invalid_state, link_taken, link_changed, Invalid.
+func (c *Core) StartPayment(ctx context.Context, cmd StartPayment) (pay.Payment, error) {
+	name, err := c.locateToken(ctx, cmd.Token)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	l, err := c.store.Link(ctx, name.Tenant, name.ID)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	b, err := c.begin(l, cmd)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	var id pay.PaymentID
+	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, cmd.RequestID, func(_ *store.Tx, tab *store.Held) error {
+		if cmd.Version != 0 && cmd.Version != tab.Link.Version {
+			return pay.ErrState("the link was changed since the page was opened")
+		}
+		p, _, err := tab.Begin(b)
+		if err == nil {
+			id = p.ID
+		}
+		return err
+	}, cmd.Retry)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	c.runNow(ctx, name.Tenant, held.Operations)
+	return c.store.Payment(ctx, name.Tenant, id)
+}
+
+// begin checks what can be checked before anything is written.
+func (c *Core) begin(l pay.Link, cmd StartPayment) (b pay.Begin, err error) {
+	var bad pay.Faults
+	var chosen method.Method
+	for _, m := range c.offered(l) {
+		if m.ID() == cmd.Method {
+			chosen = m
+		}
+	}
+	if chosen == nil {
+		bad.Add("method", "not_offered", "must be one of the offered methods")
+		return b, bad.Err()
+	}
+	if err := chosen.Check(l.Mode, cmd.Fields); err != nil {
+		return b, err
+	}
+	fields := map[string]string{}
+	for _, f := range chosen.Fields(l.Mode) {
+		fields[f.Name] = cmd.Fields[f.Name]
+	}
+	return pay.Begin{
+		Method: cmd.Method, Processor: c.processorFor(l, cmd.Method).Name(), Amount: cmd.Amount, Retry: cmd.Retry,
+		GraceS: int64(chosen.Grace() / time.Second), From: c.keys.BlindIndex("address", cmd.From), Fields: fields,
+	}, nil
+}
+
+// AbandonPayment gives up a payment that waits for the payer, so that another
+// way can be chosen. Errors: pay.ErrNotFound, invalid_state.
+func (c *Core) AbandonPayment(ctx context.Context, token string, id pay.PaymentID, requestID string) (pay.Payment, error) {
+	name, err := c.locateToken(ctx, token)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, requestID, func(_ *store.Tx, tab *store.Held) error {
+		return tab.Abandon(id)
+	}, id)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	c.runNow(ctx, name.Tenant, held.Operations)
+	return c.store.Payment(ctx, name.Tenant, id)
+}
+
+// CapturePayment takes money that is held.
+type CapturePayment struct {
+	Key         string
+	Fingerprint string
+	Payment     pay.PaymentID
+	Amount      int64 // minor units; 0: all of it. What is left is released.
+}
+
+// VoidPayment releases money that is held.
+type VoidPayment struct {
+	Key         string
+	Fingerprint string
+	Payment     pay.PaymentID
+}
+
+// Capture takes money that is held, at most once per key.
+// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
+func (c *Core) Capture(ctx context.Context, who pay.Caller, cmd CapturePayment) (pay.Payment, error) {
+	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tab *pay.Tab) error { return tab.Capture(cmd.Payment, cmd.Amount) })
+}
+
+// Void releases money that is held, at most once per key.
+// Errors: pay.ErrNotFound, invalid_state, pay.ErrKeyReused.
+func (c *Core) Void(ctx context.Context, who pay.Caller, cmd VoidPayment) (pay.Payment, error) {
+	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tab *pay.Tab) error { return tab.Void(cmd.Payment) })
+}
+
+func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string, id pay.PaymentID, do func(*pay.Tab) error) (pay.Payment, error) {
+	p, err := c.Payment(ctx, who, id)
+	if err != nil {
+		return p, err
+	}
+	use := store.KeyUse{Tenant: who.Tenant, Credential: who.Credential, Dialect: who.Dialect, Key: key, Fingerprint: fingerprint, Link: p.Link, Ref: string(id)}
+	held, err := c.change(ctx, who.Tenant, p.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
+		if key != "" {
+			if _, fresh, err := tx.TakeKey(ctx, use); err != nil || !fresh {
+				return err
+			}
+		}
+		return do(&tab.Tab)
+	}, id)
+	if err != nil {
+		return p, err
+	}
+	c.runNow(ctx, who.Tenant, held.Operations)
+	return c.store.Payment(ctx, who.Tenant, id)
+}
+
+// Payment reads a payment of the caller. Errors: pay.ErrNotFound.
+func (c *Core) Payment(ctx context.Context, who pay.Caller, id pay.PaymentID) (pay.Payment, error) {
+	p, err := c.store.Payment(ctx, who.Tenant, id)
+	if err != nil || who.Dialect == "native" {
+		return p, err
+	}
+	l, err := c.store.Link(ctx, who.Tenant, p.Link)
+	if err == nil && !sees(who, l) {
+		err = pay.ErrNotFound
+	}
+	return p, err
+}
+
+// PaymentFilter chooses payments; zero members do not filter.
+type PaymentFilter struct {
+	Link  pay.LinkID
+	State pay.PaymentState
+	After string
+	Limit int
+}
+
+// Payments lists the tenant's payments, newest first.
+// Errors: Invalid (cursor).
+func (c *Core) Payments(ctx context.Context, who pay.Caller, f PaymentFilter) (list []pay.Payment, next string, err error) {
+	us, ids, err := parseCursor(f.After, 1)
+	if err != nil {
+		return nil, "", err
+	}
+	size := pageSize(f.Limit)
+	list, err = c.store.Payments(ctx, who.Tenant, store.PaymentFilter{Link: f.Link, State: f.State, BeforeTime: us, BeforeID: ids[0], Limit: size + 1})
+	if err == nil && len(list) > size {
+		list = list[:size]
+		next = cursor(list[size-1].CreatedAt, string(list[size-1].ID))
+	}
+	return list, next, err
+}
+
+// Callback takes a processor's own word: verified on raw bytes, stored, then
+// processed; at most one effect, any number of times (P4).
+// Errors: pay.ErrNotFound for an unknown processor, pay.ErrUnauthorized.
+func (c *Core) Callback(ctx context.Context, name string, t pay.Tenant, header http.Header, raw []byte) error {
+	d, err := c.driver(name)
+	if err != nil {
+		return pay.ErrNotFound
+	}
+	ev, err := d.VerifyCallback(t, header, raw)
+	if err != nil {
+		return err
+	}
+	kept, err := json.Marshal(ev)
+	if err != nil {
+		return err
+	}
+	fresh := false
+	err = c.store.InTx(ctx, func(tx *store.Tx) error {
+		fresh, err = tx.KeepCallback(ctx, t, name, ev.EventID, ev.Key, kept)
+		return err
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	return c.useEvidence(ctx, t, name, ev)
+}
+
+// useEvidence lets stored evidence have its effect.
+func (c *Core) useEvidence(ctx context.Context, t pay.Tenant, name string, ev processor.Evidence) error {
+	job, err := c.store.Operation(ctx, t, ev.Key)
+	if errors.Is(err, pay.ErrNotFound) || err == nil && job.Processor != name {
+		c.metrics.Alarm("callback_unknown")
+		c.log.Warn("a callback names no operation of ours", "processor", name, "merchant", t.Merchant, "event", ev.EventID)
+	} else if err != nil {
+		return err
+	} else {
+		job.Fence = 0
+		if err := c.record(ctx, job, ev.Outcome); err != nil {
+			return err
+		}
+	}
+	return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.CallbackDone(ctx, t, name, ev.EventID) })
+}
+
+// Inbox processes evidence whose worker died after storing it.
+func (c *Core) Inbox(ctx context.Context, limit int) error {
+	kept, err := c.store.WaitingCallbacks(ctx, limit)
+	for _, k := range kept {
+		var ev processor.Evidence
+		if e := json.Unmarshal(k.Evidence, &ev); e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		err = errors.Join(err, c.useEvidence(ctx, k.Tenant, k.Processor, ev))
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+// Package store keeps the facts, on SQLite or PostgreSQL. It holds every SQL
+// statement, one text for both; it never decides what may happen. Reads are on
+// Store and Tx, writes on Tx alone, so nothing is written outside a transaction.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// This file has every difference between the two engines.
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// minSQLite is the first release without the WAL-reset fault (THREATS A49).
+const minSQLite = "3.51.3"
+
+// rows is what a query gives, on both engines.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close()
+}
+
+// runner runs statements: a transaction, or outside one for reads.
+type runner interface {
+	exec(ctx context.Context, query string, args ...any) (int64, error)
+	query(ctx context.Context, query string, args ...any) (rows, error)
+}
+
+// engine is a database.
+type engine interface {
+	reader() runner
+	// inTx runs fn in a transaction and commits it durably before it returns.
+	// fn may run twice.
+	inTx(ctx context.Context, fn func(runner) error) error
+	// now is the database's clock.
+	now(ctx context.Context) (time.Time, error)
+	migrate(ctx context.Context) error
+	lockRow() string // appended to a SELECT that takes rows for an update
+	close()
+}
+
+func isDuplicate(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
+// isTransient reports an error after which the same transaction may succeed:
+// serialization failure or deadlock.
+func isTransient(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// newest is the number of the last migration in this binary.
+func newest() (n int64) {
+	files, _ := fs.Glob(migrationFiles, "migrations/*.sql")
+	for _, f := range files {
+		if v, err := goose.NumericComponent(f); err == nil {
+			n = max(n, v)
+		}
+	}
+	return n
+}
+
+// migrateWith applies what is missing. A database newer than the binary is refused.
+func migrateWith(ctx context.Context, dialect goose.Dialect, db *sql.DB, opts ...goose.ProviderOption) error {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(dialect, db, files, opts...)
+	if err != nil {
+		return fmt.Errorf("reading migrations: %w", err)
+	}
+	have, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	if have > newest() {
+		return fmt.Errorf("the database has schema %d, newer than this program's %d: run a newer paylink", have, newest())
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	return nil
+}
+
+// ---- PostgreSQL
+
+type postgres struct{ pool *pgxpool.Pool }
+
+func openPostgres(ctx context.Context, url string) (*postgres, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL is not valid: %w", errors.Unwrap(err))
+	}
+	cfg.MaxConns = max(cfg.MaxConns, 16)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	p := &postgres{pool}
+	if err := p.check(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// check refuses a server that would lose acknowledged commits (THREATS 13).
+func (p *postgres) check(ctx context.Context) error {
+	var version, fsync, commit string
+	err := p.pool.QueryRow(ctx, `SELECT current_setting('server_version_num'), current_setting('fsync'), current_setting('synchronous_commit')`).Scan(&version, &fsync, &commit)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reaching PostgreSQL: %w", err)
+	case version < "150000":
+		return errors.New("PostgreSQL 15 or later is needed")
+	case fsync != "on" || commit == "off":
+		return errors.New("PostgreSQL runs with fsync or synchronous_commit off: acknowledged payments could be lost")
+	}
+	return nil
+}
+
+func (p *postgres) reader() runner  { return pgRunner{p.pool} }
+func (p *postgres) lockRow() string { return " FOR UPDATE" }
+func (p *postgres) close()          { p.pool.Close() }
+
+func (p *postgres) now(ctx context.Context) (now time.Time, err error) {
+	err = p.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+	return now.UTC(), err
+}
+
+func (p *postgres) migrate(ctx context.Context) error {
+	db := stdlib.OpenDBFromPool(p.pool)
+	defer db.Close()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	return migrateWith(ctx, goose.DialectPostgres, db, goose.WithSessionLocker(locker))
+}
+
+// inTx is read committed: every rule over several rows takes the link's row
+// first, and a unique index is the second barrier (docs/adr/0003).
+func (p *postgres) inTx(ctx context.Context, fn func(runner) error) error {
+	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error { return fn(pgRunner{tx}) })
+}
+
+type pgConn interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+type pgRunner struct{ conn pgConn }
+
+func (r pgRunner) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	tag, err := r.conn.Exec(ctx, query, args...)
+	return tag.RowsAffected(), err
+}
+
+func (r pgRunner) query(ctx context.Context, query string, args ...any) (rows, error) {
+	return r.conn.Query(ctx, query, args...)
+}
+
+// ---- SQLite
+
+func openSQLite(ctx context.Context, path string) (*lite, error) {
+	dsn := "file:" + strings.ReplaceAll(path, "?", "%3f") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
+	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	var version string
+	if err := write.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
+		write.Close()
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	if olderThan(version, minSQLite) {
+		write.Close()
+		return nil, fmt.Errorf("SQLite %s can corrupt a database in WAL mode: %s or later is needed", version, minSQLite)
+	}
+	read, err := sql.Open("sqlite", dsn+"&_pragma=query_only(ON)")
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	read.SetMaxOpenConns(4)
+	read.SetMaxIdleConns(4)
+	return newLite(write, read), nil
+}
+
+func olderThan(version, least string) bool {
+	var a, b [3]int
+	fmt.Sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]) //nolint:errcheck // zeros are older
+	fmt.Sscanf(least, "%d.%d.%d", &b[0], &b[1], &b[2])   //nolint:errcheck
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}
+
+func (l *lite) lockRow() string { return "" } // an immediate transaction holds the whole file
+
+func (l *lite) now(context.Context) (time.Time, error) { return time.Now().UTC(), nil }
+
+func (l *lite) migrate(ctx context.Context) error {
+	return migrateWith(ctx, goose.DialectSQLite3, l.write)
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"paylink/internal/pay"
+)
+
+// Merchant reads a tenant. Errors: pay.ErrNotFound.
+func (q queries) Merchant(ctx context.Context, t pay.Tenant) (m pay.Merchant, err error) {
+	var settings string
+	var created, demo int64
+	m.Tenant = t
+	err = q.one(ctx, `SELECT name, country, settings, demo, created_at FROM merchants WHERE merchant = $1 AND mode = $2`,
+		[]any{t.Merchant, t.Mode}, &m.Name, &m.Country, &settings, &demo, &created)
+	if err != nil {
+		return m, err
+	}
+	m.Demo, m.CreatedAt = demo == 1, fromUS(created)
+	return m, json.Unmarshal([]byte(settings), &m.Settings)
+}
+
+// Tenants names every merchant and mode.
+func (q queries) Tenants(ctx context.Context) (list []pay.Tenant, err error) {
+	err = q.each(ctx, `SELECT merchant, mode FROM merchants ORDER BY merchant, mode`, nil, func(r rows) error {
+		var t pay.Tenant
+		err := r.Scan(&t.Merchant, &t.Mode)
+		list = append(list, t)
+		return err
+	})
+	return list, err
+}
+
+// PutMerchant makes a tenant exist with exactly these values.
+func (tx *Tx) PutMerchant(ctx context.Context, m pay.Merchant) error {
+	settings, err := text(m.Settings)
+	if err != nil {
+		return err
+	}
+	demo := 0
+	if m.Demo {
+		demo = 1
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO merchants (merchant, mode, name, country, settings, demo, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (merchant, mode) DO UPDATE SET name = excluded.name, country = excluded.country, settings = excluded.settings`,
+		m.Merchant, m.Mode, m.Name, m.Country, settings, demo, us(tx.now))
+	return err
+}
+
+// Locator is one find: whose a token, slug or key is.
+type Locator struct {
+	pay.Tenant
+	Ref string // a link's or credential's id
+}
+
+// Locate finds the tenants a value belongs to; expired finds are left out.
+func (s *Store) Locate(ctx context.Context, kind, hash string) (list []Locator, err error) {
+	err = s.each(ctx, `SELECT merchant, mode, ref FROM locators WHERE kind = $1 AND hash = $2 AND (expires_at = 0 OR expires_at > $3) ORDER BY merchant, mode, ref`,
+		[]any{kind, hash, us(s.Now())}, func(r rows) error {
+			var l Locator
+			err := r.Scan(&l.Merchant, &l.Mode, &l.Ref)
+			list = append(list, l)
+			return err
+		})
+	return list, err
+}
+
+// AddLocator makes a value findable, until a time when that is not zero.
+func (tx *Tx) AddLocator(ctx context.Context, kind, hash string, l Locator, until time.Time) error {
+	_, err := tx.exec(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+		kind, hash, l.Merchant, l.Mode, l.Ref, us(until))
+	return err
+}
+
+// Prune forgets expired locators and idempotency keys older than keep.
+func (tx *Tx) Prune(ctx context.Context, keep time.Duration) error {
+	if _, err := tx.exec(ctx, `DELETE FROM locators WHERE expires_at > 0 AND expires_at < $1`, us(tx.now)); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `DELETE FROM idempotency WHERE created_at < $1`, us(tx.now.Add(-keep)))
+	return err
+}
+
+// Credential is one grant of a credential to a tenant. Hash is of the secret;
+// Secret itself is kept, sealed, only where it must be recomputed with.
+type Credential struct {
+	pay.Tenant
+	ID        pay.CredentialID
+	Dialect   string
+	Lookup    string // what the wire names it by, hashed
+	External  string // the dialect's own name of the tenant
+	Hash      string
+	Secret    string
+	Last4     string
+	CreatedAt time.Time
+	RevokedAt time.Time
+}
+
+const credentialColumns = `merchant, mode, id, dialect, lookup, external, secret_hash, sealed, last4, created_at, revoked_at`
+
+func (q queries) credentials(ctx context.Context, where string, args ...any) (list []Credential, err error) {
+	err = q.each(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE `+where, args, func(r rows) error {
+		var c Credential
+		var sealed []byte
+		var created, revoked int64
+		if err := r.Scan(&c.Merchant, &c.Mode, &c.ID, &c.Dialect, &c.Lookup, &c.External, &c.Hash, &sealed, &c.Last4, &created, &revoked); err != nil {
+			return err
+		}
+		c.CreatedAt, c.RevokedAt = fromUS(created), fromUS(revoked)
+		if sealed != nil {
+			if err := q.open(c.Tenant, "credentials", string(c.ID), sealed, &c.Secret); err != nil {
+				return err
+			}
+		}
+		list = append(list, c)
+		return nil
+	})
+	return list, err
+}
+
+// Credential reads one that is not revoked. Errors: pay.ErrNotFound.
+func (q queries) Credential(ctx context.Context, t pay.Tenant, id pay.CredentialID) (c Credential, err error) {
+	list, err := q.credentials(ctx, `merchant = $1 AND mode = $2 AND id = $3 AND revoked_at = 0`, t.Merchant, t.Mode, id)
+	if err == nil && len(list) == 0 {
+		err = pay.ErrNotFound
+	}
+	if err != nil {
+		return c, err
+	}
+	return list[0], nil
+}
+
+// Credentials lists a tenant's, oldest first; dialect empty means all.
+func (q queries) Credentials(ctx context.Context, t pay.Tenant, dialect string) ([]Credential, error) {
+	return q.credentials(ctx, `merchant = $1 AND mode = $2 AND ($3 = '' OR dialect = $3) ORDER BY created_at, id`, t.Merchant, t.Mode, dialect)
+}
+
+// InsertCredential stores a grant and makes it findable.
+func (tx *Tx) InsertCredential(ctx context.Context, c Credential) error {
+	var sealed []byte
+	if c.Secret != "" {
+		var err error
+		if sealed, err = tx.seal(c.Tenant, "credentials", string(c.ID), c.Secret); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec(ctx, `INSERT INTO credentials (`+credentialColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)`,
+		c.Merchant, c.Mode, c.ID, c.Dialect, c.Lookup, c.External, c.Hash, sealed, c.Last4, us(tx.now))
+	if err != nil {
+		return err
+	}
+	return tx.AddLocator(ctx, "key:"+c.Dialect, c.Lookup, Locator{c.Tenant, string(c.ID)}, time.Time{})
+}
+
+// RevokeCredential ends a credential for good. Errors: pay.ErrNotFound.
+func (tx *Tx) RevokeCredential(ctx context.Context, t pay.Tenant, id pay.CredentialID) error {
+	n, err := tx.exec(ctx, `UPDATE credentials SET revoked_at = $4 WHERE merchant = $1 AND mode = $2 AND id = $3 AND revoked_at = 0`,
+		t.Merchant, t.Mode, id, us(tx.now))
+	if err == nil && n != 1 {
+		return pay.ErrNotFound
+	}
+	return err
+}
+
+// KeyUse is what an idempotency key stands for: the event its answer is worded from.
+type KeyUse struct {
+	Tenant      pay.Tenant
+	Credential  pay.CredentialID
+	Dialect     string
+	Key         string
+	Fingerprint string
+	Link        pay.LinkID
+	Seq         int64
+	Ref         string // the payment or operation, where the answer is one
+}
+
+// TakeKey notes the use of an idempotency key. When it was used before, it
+// returns that use and fresh is false. Errors: pay.ErrKeyReused.
+func (tx *Tx) TakeKey(ctx context.Context, u KeyUse) (first KeyUse, fresh bool, err error) {
+	n, err := tx.exec(ctx, `
+		INSERT INTO idempotency (merchant, mode, credential, dialect, key, fingerprint, link, seq, ref, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+		u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key, u.Fingerprint, u.Link, u.Seq, u.Ref, us(tx.now))
+	if err != nil || n == 1 {
+		return u, n == 1, err
+	}
+	first, err = tx.FindKey(ctx, u)
+	return first, false, err
+}
+
+// FindKey reads the first use of a key. Errors: pay.ErrNotFound, pay.ErrKeyReused.
+func (q queries) FindKey(ctx context.Context, u KeyUse) (KeyUse, error) {
+	first := u
+	err := q.one(ctx, `SELECT fingerprint, link, seq, ref FROM idempotency WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
+		[]any{u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key}, &first.Fingerprint, &first.Link, &first.Seq, &first.Ref)
+	if err == nil && first.Fingerprint != u.Fingerprint {
+		return first, pay.ErrKeyReused
+	}
+	return first, err
+}
+
+// Number gives the tenant's committed events their places in the feed. It
+// holds the feed's row, so one numbers at a time; writers never wait for it.
+func (s *Store) Number(ctx context.Context, t pay.Tenant) (numbered int64, err error) {
+	var waits int64
+	if err := s.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL LIMIT 1) AS w`, []any{t.Merchant, t.Mode}, &waits); err != nil || waits == 0 {
+		return 0, err
+	}
+	err = s.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(ctx, `INSERT INTO leases (merchant, mode, name, holder, until) VALUES ($1, $2, 'feed', '', 0) ON CONFLICT DO NOTHING`, t.Merchant, t.Mode); err != nil {
+			return err
+		}
+		var last int64
+		if err := tx.one(ctx, `SELECT until FROM leases WHERE merchant = $1 AND mode = $2 AND name = 'feed'`+tx.lock, []any{t.Merchant, t.Mode}, &last); err != nil {
+			return err
+		}
+		// Every link's events in its own order; across links by time.
+		numbered, err = tx.exec(ctx, `
+			UPDATE events SET position = cast($3 AS BIGINT) + n.place
+			FROM (SELECT link AS l, seq AS s, row_number() OVER (ORDER BY at, link, seq) AS place
+				FROM (SELECT link, seq, at FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL ORDER BY at, link, seq LIMIT 1000) AS w) AS n
+			WHERE merchant = $1 AND mode = $2 AND link = n.l AND seq = n.s`, t.Merchant, t.Mode, last)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, `UPDATE leases SET until = $3 WHERE merchant = $1 AND mode = $2 AND name = 'feed'`, t.Merchant, t.Mode, last+numbered)
+		return err
+	})
+	return numbered, err
+}
+
