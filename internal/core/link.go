@@ -166,7 +166,9 @@ func (c *Core) Link(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkVie
 	return LinkView{tab.Link, tab.Payments}, nil
 }
 
-func sees(who pay.Caller, l pay.Link) bool { return who.Dialect == "native" || who.Dialect == l.Dialect }
+func sees(who pay.Caller, l pay.Link) bool {
+	return who.Dialect == "native" || who.Dialect == l.Dialect
+}
 
 // LinkByWireID reads the link that the caller's dialect calls wireID.
 func (c *Core) LinkByWireID(ctx context.Context, who pay.Caller, wireID string) (LinkView, error) {
@@ -270,4 +272,9 @@ func (c *Core) DueLinks(ctx context.Context, limit int) (int, error) {
 		}
 	}
 	return len(due), err
+}
+
+// Prune forgets expired tokens and idempotency keys older than keep.
+func (c *Core) Prune(ctx context.Context, keep time.Duration) error {
+	return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.Prune(ctx, keep) })
 }

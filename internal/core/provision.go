@@ -220,4 +220,3 @@ func (c *Core) Empty(ctx context.Context) (bool, error) {
 	tenants, err := c.store.Tenants(ctx)
 	return len(tenants) == 0, err
 }
-

@@ -231,4 +231,3 @@ func (s *Store) Number(ctx context.Context, t pay.Tenant) (numbered int64, err e
 	})
 	return numbered, err
 }
-

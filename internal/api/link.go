@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"paylink/internal/core"
+	"paylink/internal/pay"
+	"paylink/internal/web"
+)
+
+func (a *API) createLink(w http.ResponseWriter, r request) error {
+	key, err := web.IdempotencyKey(r.Request)
+	if err != nil {
+		return err
+	}
+	print, err := r.fingerprint()
+	if err != nil {
+		return err
+	}
+	in := linkIn{MaxUses: 1}
+	if err := web.DecodeStrict(r.Request, &in); err != nil {
+		return err
+	}
+	if err := in.check(r.who.Mode, time.Now()); err != nil {
+		return err
+	}
+	made, err := a.core.CreateLink(r.Context(), r.who, core.CreateLink{Key: key, Fingerprint: print, Link: in.link()})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK // a link that unique_reference found
+	if made.First || made.Replayed {
+		status = http.StatusCreated
+	}
+	if made.Replayed {
+		w.Header().Set("Idempotent-Replayed", "true")
+	}
+	w.Header().Set("Location", "/v1/payment_links/"+string(made.Link.ID))
+	return web.JSON(w, status, newLinkOut(made.Link, a.core.PayURL(made.Link)))
+}
+
+func (a *API) listLinks(w http.ResponseWriter, r request) error {
+	q := newQuery(r.Request)
+	f := core.LinkFilter{
+		State:     pay.LinkState(q.oneOf("state", "scheduled", "active", "paused", "completed", "expired", "canceled")),
+		Reference: q.text("reference"), Text: q.text("q"),
+		CreatedFrom: q.time("created_from"), CreatedTo: q.time("created_to"),
+		After: q.cursor(), Limit: q.limit(),
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	links, next, err := a.core.Links(r.Context(), r.who, f)
+	if err != nil {
+		return err
+	}
+	out := make([]linkOut, 0, len(links))
+	for _, l := range links {
+		out = append(out, newLinkOut(l, a.core.PayURL(l)))
+	}
+	return web.JSON(w, http.StatusOK, newList(out, next))
+}
+
+func (a *API) getLink(w http.ResponseWriter, r request) error {
+	view, err := a.core.Link(r.Context(), r.who, pay.LinkID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return a.linkView(w, view)
+}
+
+// change is one of core's commands on a link that take nothing but its id.
+type change func(c *core.Core, ctx context.Context, who pay.Caller, id pay.LinkID) (core.LinkView, error)
+
+func (a *API) changeLink(do change) func(http.ResponseWriter, request) error {
+	return func(w http.ResponseWriter, r request) error {
+		if _, err := web.IdempotencyKey(r.Request); err != nil {
+			return err
+		}
+		if err := decodeOptional(r, &struct{}{}); err != nil {
+			return err
+		}
+		view, err := do(a.core, r.Context(), r.who, pay.LinkID(r.PathValue("id")))
+		if err != nil {
+			return err
+		}
+		return a.linkView(w, view)
+	}
+}
+
+func (a *API) linkView(w http.ResponseWriter, view core.LinkView) error {
+	return web.JSON(w, http.StatusOK, withPayments(newLinkOut(view.Link, a.core.PayURL(view.Link)), view.Payments))
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"paylink/internal/jobs"
+)
+
+// keepKeys is how long an idempotency key answers (I6), with a day to spare.
+const keepKeys = 31 * 24 * time.Hour
+
+// queues are the background work but for webhooks: operations that processors
+// still owe an answer for, and what time alone brings about.
+func (a *App) queues() []jobs.Queue {
+	return []jobs.Queue{
+		{Name: "operations", Workers: 4, Poll: time.Second, Wake: a.Core.OperationsWake(), Claim: a.claimOperations},
+		each("clock", time.Second, func(ctx context.Context) error {
+			_, err := a.Core.DueLinks(ctx, 100)
+			return err
+		}),
+		each("inbox", 5*time.Second, func(ctx context.Context) error { return a.Core.Inbox(ctx, 100) }),
+		each("feed", time.Second, a.Core.Sequence),
+		each("sandbox", time.Second, func(ctx context.Context) error {
+			_, err := a.Sandbox.Due(ctx)
+			return err
+		}),
+		each("prune", time.Hour, func(ctx context.Context) error { return a.Core.Prune(ctx, keepKeys) }),
+	}
+}
+
+func (a *App) claimOperations(ctx context.Context, n int) (list []jobs.Job, err error) {
+	claimed, err := a.Core.ClaimOperations(ctx, n)
+	for _, j := range claimed {
+		list = append(list, jobs.Job{
+			Name:    string(j.ID),
+			Run:     func(ctx context.Context) error { return a.Core.RunOperation(ctx, j) },
+			Renew:   func(ctx context.Context) error { return a.Core.RenewOperation(ctx, j) },
+			Release: func(ctx context.Context) error { return a.Core.ReleaseOperation(ctx, j) },
+		})
+	}
+	return list, err
+}
+
+// each is a queue of one job that comes again after every interval. It may run
+// on several nodes at once: what it does holds its own locks.
+func each(name string, every time.Duration, run func(context.Context) error) jobs.Queue {
+	var next time.Time
+	return jobs.Queue{Name: name, Workers: 1, Poll: every, Claim: func(context.Context, int) ([]jobs.Job, error) {
+		if time.Now().Before(next) {
+			return nil, nil
+		}
+		next = time.Now().Add(every / 2)
+		return []jobs.Job{{Name: name, Run: run}}, nil
+	}}
+}

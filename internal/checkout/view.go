@@ -1,0 +1,289 @@
+package checkout
+
+import (
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"paylink/internal/core"
+	"paylink/internal/page"
+	"paylink/internal/pay"
+)
+
+// screen is what the page shows.
+type screen string
+
+const (
+	asking      screen = "asking" // the form
+	action      screen = "action" // the payer has a step to take
+	processing  screen = "processing"
+	checking    screen = "checking" // nobody knows yet: do not pay again
+	paid        screen = "paid"
+	authorized  screen = "authorized"
+	surplus     screen = "surplus" // taken, but not owed: it goes back
+	completed   screen = "completed"
+	paused      screen = "paused"
+	scheduled   screen = "scheduled"
+	expired     screen = "expired"
+	canceled    screen = "canceled"
+	unavailable screen = "unavailable" // no method can take this
+)
+
+// view is a page in words; the templates decide nothing.
+type view struct {
+	screen      screen
+	here        string // the page's own address
+	merchant    string
+	mark        string // first letter of the merchant
+	description string
+	reference   string
+	label       string // above the amount
+	amount      string
+	lines       []line
+	expires     string
+	starts      string
+	notice      string
+	noticeBad   bool
+	refreshS    int
+	form        *formView
+	action      *actionView
+	receipt     []line
+	again       string // words of the link that begins another payment; empty: none
+	back        *wayBack
+	autoReturn  bool
+	backURL     string // to the merchant, when back is nil; empty: none
+}
+
+type line struct {
+	label, detail, value string
+	total                bool
+}
+
+// actionView is the step the payer has to take.
+type actionView struct {
+	url     string // empty: instructions
+	host    string // named when it is not ours
+	lines   []line
+	abandon string // where the form that gives up goes to
+}
+
+// wayBack leads to the merchant: a link, or a form when it has fields.
+type wayBack struct {
+	url    string
+	fields []pay.Line
+}
+
+// host is where the way leads to, for the payer's eyes.
+func (b *wayBack) host() string { return hostOf(b.url) }
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+// words has what wording a link needs.
+type words struct {
+	link   pay.Link
+	zone   string
+	locale page.Locale
+}
+
+func (w words) money(minor int64) string {
+	return w.locale.Money(pay.Money{Minor: minor, Currency: w.link.Price.Currency})
+}
+
+func (w words) time(t time.Time) string { return page.Time(t, w.zone) }
+
+// view words the page of a link about payment p, which may be nil.
+func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.Locale, say remarks) *view {
+	l := pv.Link
+	w := words{link: l, zone: pv.Merchant.Settings.TimeZone, locale: locale}
+	v := &view{
+		screen: screenOf(l, p, own, len(pv.Methods)), here: base(l.Token), merchant: pv.Merchant.Name,
+		description: l.Description, reference: l.Reference, notice: say.notice, noticeBad: say.notice != "",
+	}
+	if l.Page.DisplayName != "" {
+		v.merchant = l.Page.DisplayName
+	}
+	if first, _ := utf8.DecodeRuneInString(v.merchant); first != utf8.RuneError {
+		v.mark = strings.ToUpper(string(first))
+	}
+	if say.form && payable(l) && (p == nil || p.State != pay.PaymentOpen) {
+		v.screen = asking
+	}
+	v.price(w)
+	v.state(w, s, p)
+	switch v.screen {
+	case asking:
+		v.form = newForm(w, pv, p, say)
+		if v.notice == "" && len(say.errors) > 0 {
+			v.notice, v.noticeBad = noticeOf(&pay.Error{Kind: pay.Invalid}), true
+		}
+		if v.notice == "" && p != nil && p.State == pay.PaymentFailed {
+			v.notice, v.noticeBad = failureText(p.Last()), true
+		}
+	case paid, authorized, surplus:
+		v.receipt = w.receipt(*p)
+		if payable(l) {
+			v.again = "Make another payment"
+			if l.Use.Parts {
+				v.again = "Pay the rest"
+			}
+		}
+	}
+	if page.SafeURL(l.Page.BackURL) && v.screen != asking && v.screen != action {
+		v.backURL = l.Page.BackURL
+	}
+	return v
+}
+
+// payable reports whether a new payment may be begun.
+func payable(l pay.Link) bool {
+	return l.State == pay.LinkActive && (l.Price.Open || l.AmountDue().Minor > 0)
+}
+
+// screenOf decides what is shown. A payment under way comes before the state
+// of its link: it may still count.
+func screenOf(l pay.Link, p *pay.Payment, own bool, methods int) screen {
+	if p != nil {
+		if at := paymentScreen(l, *p, own); at != "" {
+			return at
+		}
+	}
+	switch l.State {
+	case pay.LinkScheduled:
+		return scheduled
+	case pay.LinkPaused:
+		return paused
+	case pay.LinkCompleted:
+		return completed
+	case pay.LinkExpired:
+		return expired
+	case pay.LinkCanceled:
+		return canceled
+	}
+	switch {
+	case !payable(l):
+		return completed
+	case methods == 0:
+		return unavailable
+	}
+	return asking
+}
+
+// paymentScreen is the screen that p calls for; empty when the link's state decides.
+func paymentScreen(l pay.Link, p pay.Payment, own bool) screen {
+	a := p.Last()
+	_, one := l.Total()
+	switch p.State {
+	case pay.PaymentApplied:
+		switch {
+		case !own && (payable(l) || !one):
+			return ""
+		case a != nil && a.State == pay.AttemptAuthorized:
+			return authorized
+		}
+		return paid
+	case pay.PaymentSurplus:
+		return surplus
+	case pay.PaymentOpen:
+		return attemptScreen(l, a)
+	}
+	return ""
+}
+
+func attemptScreen(l pay.Link, a *pay.Attempt) screen {
+	if a == nil {
+		return processing
+	}
+	switch a.State {
+	case pay.AttemptUnknown, pay.AttemptReview:
+		return checking
+	case pay.AttemptAuthorized:
+		if a.Manual {
+			return authorized
+		}
+	case pay.AttemptRequiresAction:
+		switch {
+		case l.State == pay.LinkCanceled:
+			return canceled
+		case a.Action != nil && (len(a.Action.Instructions) > 0 || actionURL(a.Action.RedirectURL)):
+			return action
+		}
+		return checking
+	}
+	return processing
+}
+
+// actionURL reports whether a redirect may be followed: a web address, or a path of ours.
+func actionURL(raw string) bool {
+	return page.Origin(raw) != "" && page.SafeURL(raw) || strings.HasPrefix(raw, "/") && !strings.HasPrefix(raw, "//")
+}
+
+// shown reports whether a screen tells of a payment's end or wait, so that a
+// way back belongs on it.
+func shown(at screen) bool {
+	switch at {
+	case action, unavailable, scheduled:
+		return false
+	}
+	return true
+}
+
+// title is the page's, as the browser's tab shows it: no personal data.
+func (v *view) title() string {
+	switch v.screen {
+	case asking:
+		if v.noticeBad {
+			return "Error: pay " + v.merchant
+		}
+		return "Pay " + v.merchant
+	case paid, authorized, surplus:
+		return "Receipt from " + v.merchant
+	}
+	return heading(v) + " – " + v.merchant
+}
+
+// price words what is asked, with its breakdown.
+func (v *view) price(w words) {
+	l := w.link
+	if !l.ExpiresAt.IsZero() && v.screen == asking {
+		v.expires = w.time(l.ExpiresAt)
+	}
+	b := l.Price.Breakdown
+	for _, it := range b.Items {
+		name := it.Name
+		if name == "" {
+			name = it.Code
+		}
+		v.lines = append(v.lines, line{label: name, detail: times(it.Quantity), value: w.money(it.Amount)})
+	}
+	for _, extra := range []struct {
+		label string
+		minor int64
+	}{{"Discount", -b.Discount}, {"Shipping", b.Shipping}, {"Tax", b.Tax}} {
+		if extra.minor != 0 {
+			v.lines = append(v.lines, line{label: extra.label, value: w.money(extra.minor)})
+		}
+	}
+	if len(v.lines) > 0 && !l.Price.Open {
+		v.lines = append(v.lines, line{label: "Total", value: w.money(l.Price.Amount), total: true})
+	}
+	switch {
+	case l.Price.Open && v.screen != asking:
+	case l.Price.Open:
+		v.label, v.amount = "You choose", "Any amount"
+		if l.Price.Min > 0 {
+			v.amount = "From " + w.money(l.Price.Min)
+		}
+	case l.Use.Parts && l.Applied > 0:
+		v.label, v.amount = "Still to pay", w.money(l.AmountDue().Minor)
+		v.lines = append(v.lines, line{label: "Paid so far", value: w.money(l.Applied)})
+	default:
+		v.label, v.amount = "Amount", w.money(l.Price.Amount)
+	}
+}

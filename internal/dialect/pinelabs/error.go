@@ -1,0 +1,146 @@
+package pinelabs
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"paylink/internal/pay"
+	"paylink/internal/web"
+)
+
+// errorOut is the envelope of every answer that is not 2xx (sheet 11).
+type errorOut struct {
+	Code    string       `json:"code"`
+	Message string       `json:"message"`
+	Details *errorDetail `json:"additional_error_details,omitzero"`
+}
+
+type errorDetail struct {
+	Source string `json:"source"`
+	Step   string `json:"step"`
+	Reason string `json:"reason"`
+}
+
+// Codes of our own errors that have a fixed message on the wire.
+const (
+	codeCurrency = "unknown_currency"
+	codeCustomer = "customer_required"
+)
+
+// messages are those seen at the provider's test system; others are made of
+// the field's name and what it must be.
+var messages = map[string]string{
+	codeCurrency: "Currency is invalid",
+	codeCustomer: "Customer Information is required",
+}
+
+var errDuplicate = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_reference", Detail: "merchant_payment_link_reference was used before"}
+
+// wireOf is a kind's HTTP status and code.
+var wireOf = map[pay.Kind]struct {
+	status int
+	code   string
+}{
+	pay.Internal:     {http.StatusInternalServerError, "INTERNAL_ERROR"},
+	pay.Invalid:      {http.StatusBadRequest, "INVALID_REQUEST"},
+	pay.Unauthorized: {http.StatusUnauthorized, "UNAUTHORIZED"},
+	pay.Forbidden:    {http.StatusForbidden, "UNAUTHORIZED"},
+	pay.NotFound:     {http.StatusNotFound, "PAYMENT_LINK_NOT_FOUND"},
+	pay.Conflict:     {http.StatusUnprocessableEntity, "INVALID_REQUEST"}, // never 409: clients would retry it
+	pay.KeyReused:    {http.StatusUnprocessableEntity, "DUPLICATE_REQUEST"},
+	pay.KeyBusy:      {http.StatusUnprocessableEntity, "DUPLICATE_REQUEST"},
+	pay.TooMany:      {http.StatusTooManyRequests, "API_RATE_LIMIT"},
+	pay.Refused:      {http.StatusBadRequest, "INVALID_REQUEST"},
+	pay.Unavailable:  {http.StatusServiceUnavailable, "INTERNAL_ERROR"},
+}
+
+// statusOfCode are the limits of the edge, which have a status of their own.
+var statusOfCode = map[string]int{
+	"body_too_large":    http.StatusRequestEntityTooLarge,
+	"url_too_long":      http.StatusRequestURITooLong,
+	"headers_too_large": http.StatusRequestHeaderFieldsTooLarge,
+	web.ErrMethod.Code:  http.StatusMethodNotAllowed,
+}
+
+// wireFields are our names of fields, by path or its beginning, on this wire.
+var wireFields = []struct{ ours, theirs string }{
+	{"expires_at", "expire_by"},
+	{"price.currency", "amount.currency"},
+	{"currency", "amount.currency"},
+	{"price.amount", "amount.value"},
+	{"payer.account", "account_details.bank_details"},
+	{"payer", "customer"},
+	{"page.success_url", "callback_url"},
+	{"page.failure_url", "failure_callback_url"},
+	{"success_url", "callback_url"},
+	{"failure_url", "failure_callback_url"},
+	{"metadata", "merchant_metadata"},
+	{"splits", "split_info.split_details"},
+	{"methods", "allowed_payment_methods"},
+	{"unique_ref", "merchant_payment_link_reference"},
+	{"use", "part_payment"},
+}
+
+// wirePath is a field's path in the words of this wire.
+func wirePath(path string) string {
+	for _, f := range wireFields {
+		if rest, ok := strings.CutPrefix(path, f.ours); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return f.theirs + rest
+		}
+	}
+	return path
+}
+
+// Fail words err. A body with several faults tells of the first (sheet 5.5).
+func (d *pinelabs) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	var e *pay.Error
+	if !errors.As(err, &e) {
+		e = &pay.Error{Kind: pay.Internal}
+		if errors.Is(err, context.DeadlineExceeded) {
+			e.Kind = pay.Unavailable
+		}
+	}
+	wire, ok := wireOf[e.Kind]
+	if !ok {
+		wire = wireOf[pay.Internal]
+	}
+	if status, ok := statusOfCode[e.Code]; ok {
+		wire.status, wire.code = status, "INVALID_REQUEST"
+	}
+	out := errorOut{Code: wire.code, Message: e.Detail}
+	switch {
+	case e.Kind == pay.Internal:
+		out.Message = "Something went wrong on our side"
+	case e.Kind == pay.NotFound && strings.HasPrefix(r.URL.Path, "/api/pay/v1/orders"):
+		out.Code, out.Message = "ORDER_NOT_FOUND", "Order not found"
+	case e.Kind == pay.NotFound:
+		out.Message = "Payment link not found"
+	case len(e.Fields) > 0:
+		first := e.Fields[0]
+		path := wirePath(first.Path)
+		out.Message = messages[first.Code]
+		if out.Message == "" {
+			out.Message = path + " " + first.Detail
+		}
+		out.Details = &errorDetail{Source: "INTERNAL", Step: "VALIDATION", Reason: path}
+	}
+	if out.Message == "" {
+		out.Message = http.StatusText(wire.status)
+	}
+	if after := web.RetryAfter(e); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(after))
+	}
+	if web.JSON(w, wire.status, out) != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// invalid is an error about one field.
+func invalid(path, code, detail string) error {
+	var bad pay.Faults
+	bad.Add(path, code, detail)
+	return bad.Err()
+}

@@ -1,0 +1,221 @@
+package pinelabs
+
+import (
+	"strconv"
+	"strings"
+
+	"paylink/internal/pay"
+)
+
+// orderOut is the one order behind a link (sheet 10.1).
+type orderOut struct {
+	ID            string       `json:"order_id"`
+	Reference     string       `json:"merchant_order_reference"`
+	Type          string       `json:"type"`
+	Status        string       `json:"status"`
+	LinkID        string       `json:"payment_link_id"`
+	LinkReference string       `json:"merchant_payment_link_reference"`
+	MerchantID    string       `json:"merchant_id"`
+	Amount        amount       `json:"order_amount"`
+	PreAuth       bool         `json:"pre_auth"`
+	PartPayment   bool         `json:"part_payment"`
+	MCC           bool         `json:"is_mcc_transaction"`
+	Methods       []string     `json:"allowed_payment_methods"`
+	CallbackURL   string       `json:"callback_url,omitempty"`
+	FailureURL    string       `json:"failure_callback_url,omitempty"`
+	Notes         string       `json:"notes,omitempty"`
+	Purchase      purchase     `json:"purchase_details"`
+	Payments      []paymentOut `json:"payments"`
+	Refunds       []any        `json:"refunds"` // [] until there are refunds
+	CreatedAt     string       `json:"created_at"`
+	UpdatedAt     string       `json:"updated_at"`
+	Integration   string       `json:"integration_mode"`
+}
+
+type purchase struct {
+	Customer *customer         `json:"customer,omitzero"`
+	Metadata map[string]string `json:"merchant_metadata,omitempty"`
+	Splits   *splitInfo        `json:"split_info,omitzero"`
+	Cart     *cart             `json:"cart_details,omitzero"`
+}
+
+// paymentOut is one attempt: the provider has no word for our payment.
+type paymentOut struct {
+	ID        string         `json:"id"`
+	Reference string         `json:"merchant_payment_reference"`
+	Status    string         `json:"status"`
+	Amount    amount         `json:"payment_amount"`
+	Method    string         `json:"payment_method"`
+	Option    *paymentOption `json:"payment_option,omitzero"`
+	Acquirer  *acquirer      `json:"acquirer_data,omitzero"`
+	Error     *paymentError  `json:"error_detail,omitzero"`
+	CreatedAt string         `json:"created_at"`
+	UpdatedAt string         `json:"updated_at"`
+}
+
+type paymentOption struct {
+	Card *cardData `json:"card_data,omitzero"`
+}
+
+type cardData struct {
+	Network string `json:"network_name,omitempty"`
+	Last4   string `json:"last4_digit,omitempty"`
+}
+
+type acquirer struct {
+	Reference    string `json:"acquirer_reference"`
+	IsAggregator bool   `json:"is_aggregator"`
+}
+
+type paymentError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func newOrderOut(l pay.Link, payments []pay.Payment, m pay.Merchant) orderOut {
+	e, p := kept(l)
+	merchantID := m.Settings.Dialects[name][settingMerchant]
+	if merchantID == "" {
+		merchantID = string(m.Merchant)
+	}
+	out := orderOut{
+		ID: orderID(l), Reference: l.UniqueRef, Type: "CHARGE", Status: orderStatus(l, payments),
+		LinkID: l.WireID, LinkReference: l.UniqueRef, MerchantID: merchantID,
+		Amount:  amountOf(l.Price.Amount, l.Price.Currency),
+		PreAuth: l.Use.Manual, PartPayment: l.Use.Parts, MCC: e.MCC, Methods: e.Methods,
+		CallbackURL: l.Page.SuccessURL, FailureURL: l.Page.FailureURL, Notes: l.Description,
+		Purchase: purchase{p.Customer, l.Metadata, splitsOut(l), e.Cart},
+		Payments: []paymentOut{}, Refunds: []any{},
+		CreatedAt: wireTime(l.CreatedAt), UpdatedAt: wireTime(l.UpdatedAt), Integration: "REDIRECT",
+	}
+	for _, payment := range payments {
+		if payment.State == pay.PaymentSurplus {
+			continue // taken by mistake and on its way back: not of this order
+		}
+		for i, a := range payment.Attempts {
+			out.Payments = append(out.Payments, newPaymentOut(l, payment, a, i))
+		}
+	}
+	return out
+}
+
+func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut {
+	out := paymentOut{
+		ID: paymentID(l, p, a, nth), Reference: string(a.ID), Status: paymentStatus(a.State),
+		Amount: amountOf(a.Requested, a.Currency), Method: wireMethod(a.Method),
+		CreatedAt: wireTime(a.CreatedAt), UpdatedAt: wireTime(a.UpdatedAt),
+	}
+	if a.Captured > 0 {
+		out.Amount = amountOf(a.Captured, a.Currency)
+	}
+	if a.Method == pay.MethodCard && a.Instrument != "" {
+		network, last4, _ := strings.Cut(a.Instrument, " •••• ")
+		out.Option = &paymentOption{&cardData{strings.ToUpper(network), last4}}
+	}
+	if a.ProcessorRef != "" {
+		out.Acquirer = &acquirer{a.ProcessorRef, true}
+	}
+	if code, message := failureWords(a.Failure); a.State == pay.AttemptFailed && code != "" {
+		out.Error = &paymentError{code, message}
+	}
+	return out
+}
+
+// methodLetters stand in a payment's id.
+var methodLetters = map[pay.MethodID]string{
+	pay.MethodCard: "cc", pay.MethodUPI: "up", pay.MethodBankRedirect: "nb", pay.MethodPoints: "pt",
+	pay.MethodWallet: "wl", pay.MethodCreditEMI: "ce", pay.MethodDebitEMI: "de", pay.MethodBNPL: "bn",
+}
+
+// paymentID is the order's id, the method and a letter per payment; a second
+// attempt of a payment has a number behind it.
+func paymentID(l pay.Link, p pay.Payment, a pay.Attempt, nth int) string {
+	kind := methodLetters[a.Method]
+	if kind == "" {
+		kind = "xx"
+	}
+	id := orderID(l) + "-" + kind + "-" + letters(int(max(p.Number, 1)-1))
+	if nth > 0 {
+		id += strconv.Itoa(nth + 1)
+	}
+	return id
+}
+
+func paymentStatus(s pay.AttemptState) string {
+	switch s {
+	case pay.AttemptCaptured:
+		return "PROCESSED"
+	case pay.AttemptAuthorized:
+		return "AUTHORIZED"
+	case pay.AttemptFailed:
+		return "FAILED"
+	case pay.AttemptCanceled, pay.AttemptVoided, pay.AttemptAuthExpired:
+		return "CANCELLED"
+	}
+	return "PENDING"
+}
+
+// The statuses of an order that a link can have so far.
+const (
+	orderCreated    = "CREATED"
+	orderPending    = "PENDING"
+	orderAuthorized = "AUTHORIZED"
+	orderAttempted  = "ATTEMPTED"
+	orderProcessed  = "PROCESSED"
+	orderCaptured   = "PARTIALLY_CAPTURED"
+	orderCancelled  = "CANCELLED"
+	orderFailed     = "FAILED"
+)
+
+// orderStatus is a pure function of the link and what was tried on it.
+func orderStatus(l pay.Link, payments []pay.Payment) string {
+	var live, held bool
+	for _, p := range payments {
+		live = live || p.Live()
+		for _, a := range p.Attempts {
+			held = held || a.Manual && a.State == pay.AttemptAuthorized && !a.Superseded
+		}
+	}
+	switch {
+	case l.Applied > 0 && l.Released > 0:
+		return orderCaptured
+	case l.Applied > 0 && l.AmountDue().Minor == 0:
+		return orderProcessed
+	case l.State == pay.LinkCanceled:
+		return orderCancelled
+	case held:
+		return orderAuthorized
+	case live:
+		return orderPending
+	case l.State == pay.LinkExpired:
+		return orderFailed
+	case l.Applied > 0: // parts: processed with the last one (sheet 7.3)
+		return orderPending
+	case len(payments) > 0:
+		return orderAttempted
+	}
+	return orderCreated
+}
+
+// failures words our closed set of failure codes. The processor's own text is
+// for staff and stays here.
+var failures = map[string]paymentError{
+	pay.FailDeclined:     {"PAYMENT_DECLINED", "Declined by bank"},
+	pay.FailFunds:        {"INSUFFICIENT_FUNDS", "Insufficient funds"},
+	pay.FailExpiredCard:  {"CARD_EXPIRED", "The card has expired"},
+	pay.FailAuth:         {"USER_AUTHENTICATION_FAILED", "Authentication failed"},
+	pay.FailCanceled:     {"PAYMENT_DECLINED", "Cancelled by the customer"},
+	pay.FailTimeout:      {"PAYMENT_EXPIRED", "The customer took too long"},
+	pay.FailWrongAccount: {"INVALID_REQUEST", "Third party validation failure"},
+}
+
+func failureWords(f *pay.Failure) (code, message string) {
+	if f == nil {
+		return "PAYMENT_DECLINED", "Declined by bank"
+	}
+	words, ok := failures[f.Code]
+	if !ok {
+		words = failures[pay.FailDeclined]
+	}
+	return words.Code, words.Message
+}
