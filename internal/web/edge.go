@@ -36,9 +36,12 @@ type EdgeOptions struct {
 
 // info is what Edge knows of a request: its trace.
 type info struct {
-	id  string
-	ip  netip.Addr
-	err error // what the handler failed with, for the log line
+	id string
+	ip netip.Addr
+	// route is the pattern that matched; a handler below a prefix sees another
+	// request than Edge, so Handle leaves it here.
+	route string
+	err   error // what the handler failed with, for the log line
 }
 
 type infoKey struct{}
@@ -84,9 +87,12 @@ func Edge(log *slog.Logger, next http.Handler, o EdgeOptions) http.Handler {
 		}
 		aborted := serve(out, r, next, maxBody)
 		took := time.Since(begin)
+		if in.route == "" {
+			in.route = r.Pattern
+		}
 		logRequest(log, r, out, in, took)
 		if o.Observe != nil {
-			o.Observe(r.Pattern, r.Method, out.status, took)
+			o.Observe(in.route, r.Method, out.status, took)
 		}
 		if aborted {
 			panic(http.ErrAbortHandler) // net/http cuts the connection, silently
@@ -151,7 +157,7 @@ func panicError(p any) error {
 func logRequest(log *slog.Logger, r *http.Request, w *recorder, in *info, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
-		slog.String("request_id", in.id), slog.String("method", r.Method), slog.String("route", r.Pattern),
+		slog.String("request_id", in.id), slog.String("method", r.Method), slog.String("route", in.route),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 	}
 	if in.err != nil {

@@ -25,6 +25,9 @@ type Fail func(w http.ResponseWriter, r *http.Request, err error)
 // an answer is never taken for a whole one.
 func Handle(h Handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if in := infoOf(r); in != nil {
+			in.route = r.Pattern
+		}
 		began := &recorder{ResponseWriter: w}
 		err := run(h, began, r)
 		if err == nil {

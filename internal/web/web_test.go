@@ -207,8 +207,10 @@ func TestEdge(t *testing.T) {
 		_, _ = io.WriteString(w, "half")
 		return errors.New("broke")
 	}, Problem))
+	outer := http.NewServeMux()
+	outer.Handle("/", http.StripPrefix("", mux))
 	seen := 0
-	h := Edge(slog.New(slog.NewJSONHandler(&lines, nil)), mux, EdgeOptions{
+	h := Edge(slog.New(slog.NewJSONHandler(&lines, nil)), outer, EdgeOptions{
 		MaxBody: 100, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Observe: func(string, string, int, time.Duration) { seen++ },
 	})
@@ -250,7 +252,7 @@ func TestEdge(t *testing.T) {
 		t.Errorf("half an answer counts: %d %s", status, body)
 	}
 	server.Close()
-	if log := lines.String(); strings.Contains(log, "tokenvalue") || strings.Count(log, "\n") != seen || seen != 6 {
+	if log := lines.String(); strings.Contains(log, "tokenvalue") || !strings.Contains(log, `"route":"POST /echo/{token}"`) || strings.Count(log, "\n") != seen || seen != 6 {
 		t.Errorf("%d seen; log:\n%s", seen, log)
 	}
 }
