@@ -15,7 +15,7 @@ func (migrateCmd) Run(rt *runtime) error {
 		return err
 	}
 	done()
-	fmt.Println("the schema is up to date")
+	fmt.Fprintln(rt.out, "the schema is up to date")
 	return nil
 }
 
@@ -35,10 +35,10 @@ func (c provisionCmd) Run(rt *runtime) error {
 		return err
 	}
 	if rt.cli.JSON {
-		return printJSON(made)
+		return rt.printJSON(made)
 	}
 	printMade(made)
-	fmt.Println("provisioned")
+	fmt.Fprintln(rt.out, "provisioned")
 	return nil
 }
 
@@ -47,8 +47,8 @@ type versionCmd struct{}
 // Run prints the version.
 func (versionCmd) Run(rt *runtime) error {
 	if rt.cli.JSON {
-		return printJSON(map[string]string{"version": config.Version})
+		return rt.printJSON(map[string]string{"version": config.Version})
 	}
-	fmt.Println("paylink " + config.Version)
+	fmt.Fprintln(rt.out, "paylink "+config.Version)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -26,6 +27,10 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to this program, and stop."`
 	Provision provisionCmd `cmd:"" help:"Make merchants, credentials and webhook endpoints exist as a file says."`
+	Link      linkCmd      `cmd:"" help:"Create, list, show and cancel payment links."`
+	Key       keyCmd       `cmd:"" help:"Create, list and revoke API keys."`
+	Webhook   webhookCmd   `cmd:"" help:"List webhook endpoints, deliver again, listen to events."`
+	Verify    verifyCmd    `cmd:"" help:"Prove on the stored data that no rule of money, states, events or deliveries is broken."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -35,6 +40,7 @@ type runtime struct {
 	cli  *cli
 	log  *slog.Logger
 	kong *kong.Context
+	out  io.Writer // what was asked for; the log goes to standard error
 }
 
 // open opens the installation that the settings name.
@@ -43,27 +49,57 @@ func (rt *runtime) open() (*app.App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return a, func() { a.Stop(context.WithoutCancel(rt.ctx)) }, nil
+	return a, func() {
+		if err := a.Stop(context.WithoutCancel(rt.ctx)); err != nil {
+			rt.log.Error("closing", "err", err)
+		}
+	}, nil
 }
 
 func main() {
-	var c cli
-	k := kong.Parse(&c, kong.Name("paylink"), kong.Description("Payment links: make one, send it, be paid once, be told."), kong.UsageOnError())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := k.Run(&runtime{ctx: ctx, cli: &c, log: logger(c.LogFormat), kong: k})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "paylink: "+explain(err))
-		stop()
-		os.Exit(1)
-	}
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
-func logger(format string) *slog.Logger {
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+// Exit codes: what was asked could not be done, or could not be understood.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the program. It returns the exit code.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var c cli
+	helped := false
+	parser, err := kong.New(&c, kong.Name("paylink"), kong.Description("Payment links: make one, send it, be paid once, be told."),
+		kong.Writers(out, errOut), kong.Exit(func(int) { helped = true }))
+	if err != nil {
+		fmt.Fprintln(errOut, "paylink: "+err.Error())
+		return exitFailed
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	k, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "paylink: "+err.Error()+" (see paylink --help)")
+		return exitUsage
+	}
+	if err := k.Run(&runtime{ctx: ctx, cli: &c, log: logger(errOut, c.LogFormat), kong: k, out: out}); err != nil {
+		fmt.Fprintln(errOut, "paylink: "+explain(err))
+		return exitFailed
+	}
+	return 0
+}
+
+func logger(w io.Writer, format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
 }
 
 // explain words an error for a person at a terminal.
@@ -71,6 +107,9 @@ func explain(err error) string {
 	var e *pay.Error
 	if !errors.As(err, &e) {
 		return err.Error()
+	}
+	if len(e.Fields) == 1 {
+		return e.Fields[0].Path + " " + e.Fields[0].Detail
 	}
 	text := e.Detail
 	for _, f := range e.Fields {

@@ -18,16 +18,10 @@ func (serveCmd) Run(rt *runtime) error {
 	if err != nil {
 		return err
 	}
-	var made []core.MadeSecret
-	demo := false
-	if rt.cli.Settings.Provision != "" {
-		if made, err = a.ProvisionFile(rt.ctx, rt.cli.Settings.Provision); err != nil {
-			return err
-		}
-	} else if made, err = a.Demo(rt.ctx); err != nil {
+	made, demo, err := a.Prepare(rt.ctx)
+	if err != nil {
+		a.Stop(rt.ctx) //nolint:errcheck // nothing runs yet
 		return err
-	} else {
-		demo = len(made) > 0
 	}
 	return a.Serve(rt.ctx, func() {
 		rt.log.Info("serving", "listen", rt.cli.Listen, "public_url", rt.cli.BaseURL(), "version", config.Version, "start_ms", time.Since(begin).Milliseconds())

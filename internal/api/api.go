@@ -169,6 +169,12 @@ func (a *API) Authenticate(r *http.Request) (pay.Caller, error) {
 	return pay.Caller{}, pay.ErrUnauthorized
 }
 
+// HasCredential is part of dialect.Dialect: our keys tell their make.
+func (a *API) HasCredential(r *http.Request) bool {
+	key, ok := bearer(r)
+	return ok && strings.HasPrefix(key, "paylink_")
+}
+
 const maxKey = 512 // bytes of a key that are looked at
 
 func bearer(r *http.Request) (string, bool) {
@@ -191,3 +197,9 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // NewWireID is empty: a native link is called by its id.
 func (*API) NewWireID(pay.LinkID, string, time.Time) string { return "" }
+
+// PayURL is the plain address of a page.
+func (*API) PayURL(base string, l pay.Link) string { return dialect.PlainPayURL(base, l) }
+
+// Pages is empty: the plain addresses are served for all.
+func (*API) Pages() []dialect.Page { return nil }

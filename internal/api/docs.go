@@ -253,7 +253,8 @@ func pretty(v any) string {
 }
 
 // prose is a text of the description as HTML: blank lines part paragraphs,
-// lines that begin with "- " are a list, `text` is code. All else is escaped.
+// lines that begin with "- " are a list, `text` is code and **text** is bold.
+// All else is escaped.
 func prose(text string) template.HTML {
 	var b strings.Builder
 	for block := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
@@ -278,5 +279,18 @@ func code(text string) string {
 	for i := 1; i+1 < len(parts); i += 2 {
 		parts[i] = "<code>" + parts[i] + "</code>"
 	}
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = bold(parts[i])
+	}
 	return strings.Join(parts, "")
+}
+
+// bold wraps what stands between two pairs of stars.
+func bold(text string) string {
+	before, rest, open := strings.Cut(text, "**")
+	inner, after, closed := strings.Cut(rest, "**")
+	if !open || !closed {
+		return text
+	}
+	return before + "<strong>" + inner + "</strong>" + bold(after)
 }

@@ -38,7 +38,7 @@ func (a *API) createLink(w http.ResponseWriter, r request) error {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}
 	w.Header().Set("Location", "/v1/payment_links/"+string(made.Link.ID))
-	return web.JSON(w, status, newLinkOut(made.Link, a.core.PayURL(made.Link)))
+	return web.JSON(w, status, newLinkOut(made.Link, a.PayURL(a.o.PublicURL, made.Link)))
 }
 
 func (a *API) listLinks(w http.ResponseWriter, r request) error {
@@ -58,7 +58,7 @@ func (a *API) listLinks(w http.ResponseWriter, r request) error {
 	}
 	out := make([]linkOut, 0, len(links))
 	for _, l := range links {
-		out = append(out, newLinkOut(l, a.core.PayURL(l)))
+		out = append(out, newLinkOut(l, a.PayURL(a.o.PublicURL, l)))
 	}
 	return web.JSON(w, http.StatusOK, newList(out, next))
 }
@@ -91,5 +91,5 @@ func (a *API) changeLink(do change) func(http.ResponseWriter, request) error {
 }
 
 func (a *API) linkView(w http.ResponseWriter, view core.LinkView) error {
-	return web.JSON(w, http.StatusOK, withPayments(newLinkOut(view.Link, a.core.PayURL(view.Link)), view.Payments))
+	return web.JSON(w, http.StatusOK, withPayments(newLinkOut(view.Link, a.PayURL(a.o.PublicURL, view.Link)), view.Payments))
 }

@@ -117,6 +117,10 @@ type pageIn struct {
 	BackURL     string `json:"back_url"`
 }
 
+func (p pageIn) page() pay.Page {
+	return pay.Page{DisplayName: p.DisplayName, SuccessURL: p.SuccessURL, FailureURL: p.FailureURL, PendingURL: p.PendingURL, BackURL: p.BackURL}
+}
+
 // uses is max_uses on the wire: a positive integer, or null for no cap, which
 // is 0 in our words. Absent it stays what it was before decoding.
 type uses int64
@@ -280,7 +284,7 @@ func (in linkIn) link() pay.Link {
 		Use:      pay.Use{Max: int64(in.MaxUses), Manual: in.Capture == "manual"},
 		StartsAt: moment(in.StartsAt), ExpiresAt: moment(in.ExpiresAt),
 		Methods:  pay.Methods{Allowed: in.Methods.Allowed, Blocked: in.Methods.Blocked},
-		Page:     pay.Page(in.Page),
+		Page:     in.Page.page(),
 		Metadata: in.Metadata,
 		Payer: pay.Payer{
 			Name: in.Payer.Name, Email: in.Payer.Email, Phone: in.Payer.Phone,
@@ -293,7 +297,7 @@ func (in linkIn) link() pay.Link {
 		l.Use.Parts, l.Use.MinFirst = true, in.PartPayments.MinimumFirst
 	}
 	for _, s := range in.Splits {
-		l.Splits = append(l.Splits, pay.Split(s))
+		l.Splits = append(l.Splits, pay.Split{Account: s.Account, Reference: s.Reference, Amount: s.Amount, OnHold: s.OnHold})
 	}
 	return l
 }

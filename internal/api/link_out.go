@@ -63,6 +63,10 @@ type (
 	payerOut       payerIn
 )
 
+func newPageOut(p pay.Page) pageOut {
+	return pageOut{p.DisplayName, p.SuccessURL, p.FailureURL, p.PendingURL, p.BackURL}
+}
+
 // newLinkOut words a link. url is its page.
 func newLinkOut(l pay.Link, url string) linkOut {
 	out := linkOut{
@@ -73,7 +77,7 @@ func newLinkOut(l pay.Link, url string) linkOut {
 		MaxUses: optional(l.Use.Max), UseCount: l.UseCount, Capture: captureWord(l.Use.Manual),
 		Methods:  methodsOut(l.Methods),
 		Discount: l.Price.Breakdown.Discount, Shipping: l.Price.Breakdown.Shipping, Tax: l.Price.Breakdown.Tax,
-		Payer: newPayerOut(l.Payer), Page: pageOut(l.Page), Metadata: l.Metadata,
+		Payer: newPayerOut(l.Payer), Page: newPageOut(l.Page), Metadata: l.Metadata,
 		URL: url, QRSVGURL: url + "/qr.svg", QRPNGURL: url + "/qr.png",
 		Version: l.Version, CreatedAt: l.CreatedAt.UTC(), UpdatedAt: l.UpdatedAt.UTC(),
 		MethodPrices: map[pay.MethodID]methodPriceOut{},
@@ -94,7 +98,7 @@ func newLinkOut(l pay.Link, url string) linkOut {
 		out.Items = append(out.Items, itemOut(item))
 	}
 	for _, split := range l.Splits {
-		out.Splits = append(out.Splits, splitOut(split))
+		out.Splits = append(out.Splits, splitOut{split.Account, split.Reference, split.Amount, split.OnHold})
 	}
 	return out
 }

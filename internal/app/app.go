@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"paylink/internal/api"
@@ -41,6 +42,12 @@ type App struct {
 	dialects map[string]dialect.Dialect
 	metrics  *metrics
 	runner   *jobs.Runner
+	stopTime time.Duration // for what is under way to end, when told to stop
+	weakKey  bool          // the wrapping key does not look drawn by chance
+
+	reportLimit *web.Limiter
+	neighbors   sync.WaitGroup // hears from other nodes and tells them
+	forsake     context.CancelFunc
 }
 
 // transferDelay is when a test bank transfer arrives by itself.
@@ -69,8 +76,8 @@ func Open(ctx context.Context, s config.Settings, log *slog.Logger) (*App, error
 func openStore(ctx context.Context, s config.Settings) (*store.Store, []byte, error) {
 	o := store.Options{URL: s.Database, Path: filepath.Join(s.Data, "paylink.db")}
 	if s.Database == "" {
-		if err := os.MkdirAll(s.Data, 0o700); err != nil {
-			return nil, nil, fmt.Errorf("making the data directory: %w", err)
+		if err := useDirectory(s.Data); err != nil {
+			return nil, nil, err
 		}
 	}
 	key, err := wrappingKey(s)
@@ -86,6 +93,19 @@ func openStore(ctx context.Context, s config.Settings) (*store.Store, []byte, er
 		return nil, nil, err
 	}
 	return st, key, nil
+}
+
+// useDirectory makes the data directory where it is missing and tries to write
+// to it: SQLite's own words for one that cannot be written are hard to read.
+func useDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("the data directory cannot be written to: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 func wrappingKey(s config.Settings) ([]byte, error) {
@@ -107,7 +127,13 @@ func assemble(ctx context.Context, s config.Settings, log *slog.Logger, st *stor
 		return nil, err
 	}
 	st.UseSealer(keys)
-	a := &App{Store: st, settings: s, log: log, egress: egress.New(s.AllowPrivateWebhooks), metrics: newMetrics()}
+	a := &App{
+		Store: st, settings: s, log: log, egress: egress.New(s.AllowPrivateWebhooks), metrics: newMetrics(),
+		stopTime: stopTime, weakKey: weak(wrapping), forsake: func() {},
+	}
+	if a.reportLimit, err = newReportLimit(); err != nil {
+		return nil, err
+	}
 	a.Sandbox, err = sandbox.New(store.Sandbox{Store: st}, sandbox.Options{
 		PublicURL: s.BaseURL(), Secret: []byte(keys.BlindIndex("sandbox", "callback")), Now: st.Now, TransferDelay: transferDelay,
 	})
@@ -144,13 +170,13 @@ func (a *App) buildHandler() error {
 	base := a.settings.BaseURL()
 	native := api.New(a.Core, api.Options{PublicURL: base, Version: config.Version, Log: a.log, Limits: apiLimits(limits)})
 	a.dialects = map[string]dialect.Dialect{native.Name(): native}
+	var others []dialect.Dialect
 	for _, make := range dialects {
 		d := make(a.Core, base)
-		a.dialects[d.Name()] = d
+		a.dialects[d.Name()], others = d, append(others, d)
 	}
 	pages := checkout.New(a.Core, a.dialects, checkout.Options{PublicURL: base, Log: a.log, SubmitLimit: submit, MissLimit: misses})
-	mux := a.router(native, pages)
-	a.Handler = web.Edge(a.log, mux, web.EdgeOptions{Observe: a.metrics.observe})
+	a.Handler = web.Edge(a.log, a.router(native, others, pages), web.EdgeOptions{Observe: a.metrics.observe, HTTPS: isHTTPS(base)})
 	return nil
 }
 
@@ -178,6 +204,8 @@ func (a *App) Start(ctx context.Context) {
 	queues := append(a.queues(), webhook.Queue(a.Core, a.egress, a.dialects, a.log, a.settings.BaseURL(), a.Store.Now, a.metrics.webhooks()))
 	a.runner = jobs.New(a.log, queues...)
 	a.runner.Start(ctx)
+	ctx, a.forsake = context.WithCancel(ctx)
+	a.neighbors.Go(func() { a.Store.Neighbors(ctx, a.log, a.Core.Wake) })
 }
 
 // Stop ends background work, hands claims back and closes the store.
@@ -186,10 +214,15 @@ func (a *App) Stop(ctx context.Context) error {
 	if a.runner != nil {
 		err = a.runner.Stop(ctx)
 	}
-	a.egress.Close()
-	a.Store.Close()
+	a.close()
 	return err
 }
 
-// ErrNotReady is what /readyz answers with before the start is complete.
-var ErrNotReady = errors.New("not ready")
+// close follows the end of all jobs: the other nodes are told of what was
+// handed back, then the store ends.
+func (a *App) close() {
+	a.forsake()
+	a.neighbors.Wait()
+	a.egress.Close()
+	a.Store.Close()
+}

@@ -21,6 +21,7 @@ type metrics struct {
 	alarms     *prometheus.CounterVec
 	deliveries *prometheus.HistogramVec
 	firstTry   prometheus.Histogram
+	reports    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -39,8 +40,11 @@ func newMetrics() *metrics {
 			Name: "paylink_delivery_lag_seconds", Help: "From an event to the first try of its delivery.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 5, 30},
 		}),
+		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "paylink_csp_reports_total", Help: "Browsers' reports of what a page's policy kept out, by directive. Anyone can send one.",
+		}, []string{"directive"}),
 	}
-	m.registry.MustRegister(m.requests, m.alarms, m.deliveries, m.firstTry, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.alarms, m.deliveries, m.firstTry, m.reports, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"paylink/internal/jobs"
+	"paylink/internal/store"
 )
 
 // keepKeys is how long an idempotency key answers (I6), with a day to spare.
@@ -15,6 +17,7 @@ const keepKeys = 31 * 24 * time.Hour
 func (a *App) queues() []jobs.Queue {
 	return []jobs.Queue{
 		{Name: "operations", Workers: 4, Poll: time.Second, Wake: a.Core.OperationsWake(), Claim: a.claimOperations},
+		each("time", 10*time.Second, a.keepTime),
 		each("clock", time.Second, func(ctx context.Context) error {
 			_, err := a.Core.DueLinks(ctx, 100)
 			return err
@@ -27,6 +30,16 @@ func (a *App) queues() []jobs.Queue {
 		}),
 		each("prune", time.Hour, func(ctx context.Context) error { return a.Core.Prune(ctx, keepKeys) }),
 	}
+}
+
+// keepTime alarms for as long as the clock cannot be believed; the error is
+// logged by the runner.
+func (a *App) keepTime(ctx context.Context) error {
+	err := a.Store.KeepTime(ctx)
+	if errors.Is(err, store.ErrClock) {
+		a.metrics.alarm("clock")
+	}
+	return err
 }
 
 func (a *App) claimOperations(ctx context.Context, n int) (list []jobs.Job, err error) {

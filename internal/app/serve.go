@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"sync"
+	"syscall"
 	"time"
 
 	"paylink/internal/config"
@@ -18,37 +21,74 @@ import (
 // stopTime is how long requests in flight and running jobs may take to end.
 const stopTime = 25 * time.Second
 
-// Serve listens until ctx ends, then stops in order: no new requests, those in
-// flight answered, jobs ended and handed back, the store closed. ready is told
-// once requests are answered.
+// Serve listens until ctx ends, then stops in order: no new requests and no new
+// jobs, those under way ended, what was claimed handed back, the store closed.
+// ready is told once requests are answered.
 func (a *App) Serve(ctx context.Context, ready func()) error {
-	listener, err := net.Listen("tcp", a.settings.Listen)
+	if err := a.refuse(ctx, false); err != nil {
+		a.close()
+		return err
+	}
+	public, err := listen(a.settings.Listen)
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		a.close()
+		return err
 	}
-	server := a.server(a.Handler)
+	server, private := a.server(a.Handler), a.server(a.metrics.handler())
+	private.WriteTimeout = 0 // a profile takes its time
 	failed := make(chan error, 2)
-	go func() { failed <- server.Serve(listener) }()
-	var private *http.Server
 	if a.settings.MetricsListen != "" {
-		private = a.server(a.metrics.handler())
-		private.Addr, private.WriteTimeout = a.settings.MetricsListen, 0
-		go func() { failed <- private.ListenAndServe() }()
+		own, err := listen(a.settings.MetricsListen)
+		if err != nil {
+			public.Close() //nolint:errcheck // the first error tells
+			a.close()
+			return err
+		}
+		go func() { failed <- private.Serve(own) }()
 	}
+	go func() { failed <- server.Serve(public) }()
 	a.Start(context.WithoutCancel(ctx))
 	ready()
 	select {
 	case <-ctx.Done():
-		err = nil
 	case err = <-failed:
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	return errors.Join(err, a.halt(context.WithoutCancel(ctx), server, private))
+}
+
+// halt stops what Serve started. Requests and jobs end side by side, so that
+// other nodes get what is handed back at once and not after the last request.
+func (a *App) halt(ctx context.Context, servers ...*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, a.stopTime)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(stop))
-	if private != nil {
-		err = errors.Join(err, private.Shutdown(stop))
+	var requests sync.WaitGroup
+	errs := make([]error, len(servers))
+	for i, s := range servers {
+		requests.Go(func() {
+			if errs[i] = s.Shutdown(ctx); errs[i] != nil {
+				errs[i] = errors.Join(fmt.Errorf("requests were still under way after %s: %w", a.stopTime, errs[i]), s.Close())
+			}
+		})
 	}
-	return errors.Join(err, a.Stop(stop))
+	err := a.runner.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("jobs were broken off and handed back", "after", a.stopTime)
+		err = nil
+	}
+	requests.Wait() // before the store closes: they write to it
+	a.close()
+	return errors.Join(append(errs, err)...)
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program: give another --listen or --metrics-listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen: %w", err)
+	}
+	return l, nil
 }
 
 // server has the limits of THREATS 12 that are set on a connection.
@@ -65,6 +105,10 @@ func (a *App) Provision(ctx context.Context, r io.Reader) ([]core.MadeSecret, er
 	if err != nil {
 		return nil, err
 	}
+	return a.provision(ctx, file)
+}
+
+func (a *App) provision(ctx context.Context, file config.ProvisionFile) ([]core.MadeSecret, error) {
 	var p core.Provision
 	for _, m := range file.Merchants {
 		pm := core.ProvisionMerchant{
@@ -90,10 +134,35 @@ func (a *App) Provision(ctx context.Context, r io.Reader) ([]core.MadeSecret, er
 func (a *App) ProvisionFile(ctx context.Context, path string) ([]core.MadeSecret, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the provision file: %w", err)
 	}
 	defer f.Close()
 	return a.Provision(ctx, f)
+}
+
+// Prepare makes exist what serving begins with: the merchants of the provision
+// file, or the demo merchant at the first start without one. A file with a live
+// merchant is applied only where live mode may be served.
+func (a *App) Prepare(ctx context.Context) (made []core.MadeSecret, demo bool, err error) {
+	if a.settings.Provision == "" {
+		made, err = a.Demo(ctx)
+		return made, len(made) > 0, err
+	}
+	f, err := os.Open(a.settings.Provision)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading the provision file: %w", err)
+	}
+	defer f.Close()
+	file, err := config.ReadProvision(f)
+	if err != nil {
+		return nil, false, err
+	}
+	live := slices.ContainsFunc(file.Merchants, func(m config.ProvisionMerchant) bool { return pay.Mode(m.Mode) == pay.Live })
+	if err := a.refuse(ctx, live); err != nil {
+		return nil, false, err
+	}
+	made, err = a.provision(ctx, file)
+	return made, false, err
 }
 
 // Demo makes the demo merchant in test mode when there is no merchant yet, and

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	_ "embed" // style and script
@@ -45,7 +46,7 @@ type backend interface {
 	StartPayment(ctx context.Context, cmd core.StartPayment) (pay.Payment, error)
 	AbandonPayment(ctx context.Context, token string, id pay.PaymentID, requestID string) (pay.Payment, error)
 	DialectSecret(ctx context.Context, t pay.Tenant, dialect string) (string, error)
-	PayURL(l pay.Link) string
+	SlugToken(ctx context.Context, slug string) (string, error)
 }
 
 // Checkout serves the payer's pages.
@@ -89,6 +90,19 @@ func (s *Checkout) Routes() []dialect.Route {
 		{Pattern: "POST /l/{token}/pay", Handle: s.page(s.pay)},
 		{Pattern: "POST /l/{token}/payments/{id}/abandon", Handle: s.page(s.abandon)},
 	}
+	bySlug := func(show func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+		return s.page(s.at(s.slugToken, show))
+	}
+	routes = append(routes,
+		dialect.Route{Pattern: "GET /p/{slug}", Handle: bySlug(s.show)},
+		dialect.Route{Pattern: "GET /p/{slug}/qr.svg", Handle: bySlug(s.qrSVG)},
+		dialect.Route{Pattern: "GET /p/{slug}/qr.png", Handle: bySlug(s.qrPNG)})
+	for _, d := range s.dialects {
+		for _, p := range d.Pages() {
+			token := func(r *http.Request) (string, error) { return p.Token(r), nil }
+			routes = append(routes, dialect.Route{Pattern: p.Pattern, Handle: s.page(s.at(token, s.show))})
+		}
+	}
 	for _, a := range []*page.Asset{style, returnScript, page.Icon} {
 		routes = append(routes, dialect.Route{Pattern: "GET " + a.Path, Handle: func(w http.ResponseWriter, r *http.Request) error {
 			a.ServeHTTP(w, r)
@@ -96,6 +110,31 @@ func (s *Checkout) Routes() []dialect.Route {
 		}})
 	}
 	return routes
+}
+
+// at lets show answer at an address that carries the token in another form.
+func (s *Checkout) at(token func(*http.Request) (string, error), show func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		found, err := token(r)
+		if err != nil && pay.KindOf(err) != pay.NotFound {
+			return err
+		}
+		r.SetPathValue("token", found) // an empty one is counted as a miss
+		return show(w, r)
+	}
+}
+
+func (s *Checkout) slugToken(r *http.Request) (string, error) {
+	return s.core.SlugToken(r.Context(), r.PathValue("slug"))
+}
+
+// payURL is the address that the link's dialect gave out: what the QR code says.
+func (s *Checkout) payURL(l pay.Link) string {
+	public := strings.TrimRight(s.opts.PublicURL, "/")
+	if d, ok := s.dialects[l.Dialect]; ok {
+		return d.PayURL(public, l)
+	}
+	return dialect.PlainPayURL(public, l)
 }
 
 // page words the error of a handler as a page.

@@ -59,7 +59,7 @@ func (f *fakeCore) DialectSecret(context.Context, pay.Tenant, string) (string, e
 	return "s3cret", nil
 }
 
-func (f *fakeCore) PayURL(l pay.Link) string { return "https://pay.shop.example/l/" + l.Token }
+func (f *fakeCore) SlugToken(context.Context, string) (string, error) { return "", pay.ErrNotFound }
 
 // fakeMethod asks for one choice, or for nothing.
 type fakeMethod struct {
@@ -81,6 +81,10 @@ type fakeDialect struct {
 	dialect.Dialect
 	back dialect.Return
 }
+
+func (fakeDialect) PayURL(base string, l pay.Link) string { return dialect.PlainPayURL(base, l) }
+
+func (fakeDialect) Pages() []dialect.Page { return nil }
 
 func (d fakeDialect) Return(_ pay.Link, p pay.Payment, secret string, _ time.Time) (dialect.Return, bool) {
 	return d.back, secret == "s3cret" && p.State == pay.PaymentApplied && d.back.URL != ""
@@ -178,15 +182,19 @@ func TestScreens(t *testing.T) {
 		want  []string
 		never string
 	}{
-		"active":     {func(*core.PayView) {}, []string{"$1,249.50", "Pay $1,249.50", `value="success"`, "Corner Shop", "INV-2026-118", "Test mode", `name="version" value="3"`, "23 November 2026, 09:30 UTC"}, "<script"},
-		"redirect":   {act(pay.Action{RedirectURL: "https://bank.example/go?a=1"}), []string{`href="https://bank.example/go?a=1"`, "bank.example", "/payments/pay_1/abandon", "another way"}, "<script"},
-		"evil":       {act(pay.Action{RedirectURL: "javascript:alert(1)"}), []string{"do not pay again"}, "javascript:"},
-		"transfer":   {act(pay.Action{Instructions: []pay.Line{{Label: "Account", Value: "111-222"}}}), []string{"111-222", "Make this transfer", "another way"}, "<script"},
+		"active":   {func(*core.PayView) {}, []string{"$1,249.50", "Pay $1,249.50", `value="success"`, "Corner Shop", "INV-2026-118", "Test mode", `name="version" value="3"`, "23 November 2026, 09:30 UTC"}, "<script"},
+		"redirect": {act(pay.Action{RedirectURL: "https://bank.example/go?a=1"}), []string{`href="https://bank.example/go?a=1"`, "bank.example", "/payments/pay_1/abandon", "another way"}, "<script"},
+		"evil":     {act(pay.Action{RedirectURL: "javascript:alert(1)"}), []string{"do not pay again"}, "javascript:"},
+		"transfer": {act(pay.Action{Instructions: []pay.Line{{Label: "Account", Value: "111-222"}, {Label: "Simulate", Value: "https://pay.shop.example/sandbox/1"}}}), []string{"111-222", "Make this transfer", "another way", `href="https://pay.shop.example/sandbox/1"`}, "INV-2026-118"},
+		"held": {func(pv *core.PayView) {
+			payment(pay.LinkActive, pay.PaymentOpen, pay.AttemptAuthorized)(pv)
+			pv.Focus.Attempts[0].Manual = true
+		}, []string{"Amount reserved"}, "new=1"},
 		"processing": {payment(pay.LinkActive, pay.PaymentOpen, pay.AttemptProcessing), []string{`http-equiv="refresh" content="3"`, "on its way"}, "<button"},
 		"unknown":    {payment(pay.LinkActive, pay.PaymentOpen, pay.AttemptUnknown), []string{"do not pay again"}, "<button"},
 		"review":     {payment(pay.LinkActive, pay.PaymentOpen, pay.AttemptReview), []string{"do not pay again"}, "<button"},
 		"failed":     {payment(pay.LinkActive, pay.PaymentFailed, pay.AttemptFailed), []string{"did not go through", `name="retry" value="pay_1"`, "Pay $1,249.50"}, "do not show"},
-		"paid":       {payment(pay.LinkCompleted, pay.PaymentApplied, pay.AttemptCaptured), []string{"Paid. Thank you!", "$1,249.50", "visa •••• 4242", "pay_1", "INV-2026-118", "Save or print"}, "<script"},
+		"paid":       {payment(pay.LinkCompleted, pay.PaymentApplied, pay.AttemptCaptured), []string{"Paid. Thank you!", "$1,249.50", "Visa •••• 4242", "pay_1", "INV-2026-118", "Save or print"}, "<script"},
 		"authorized": {payment(pay.LinkCompleted, pay.PaymentApplied, pay.AttemptAuthorized), []string{"Amount reserved"}, "<script"},
 		"surplus":    {payment(pay.LinkCompleted, pay.PaymentSurplus, pay.AttemptCaptured), []string{"being returned"}, "<script"},
 		"completed":  {link(pay.LinkCompleted), []string{"This has been paid"}, "<button"},
@@ -202,6 +210,28 @@ func TestScreens(t *testing.T) {
 		"breakdown": {func(pv *core.PayView) {
 			pv.Link.Price.Breakdown = pay.Breakdown{Items: []pay.Item{{Name: "Chair", Quantity: 4, Amount: 120000}}, Tax: 4950}
 		}, []string{"Chair", "× 4", "Tax", "$49.50"}, "<script"},
+		"promo": {func(pv *core.PayView) {
+			pv.Link.Price.Breakdown = pay.Breakdown{Promo: "SPRING", Discount: 1000, Shipping: 500}
+		}, []string{"Subtotal", "$1,254.50", "SPRING", "-$10.00", "Shipping", "$5.00"}, "<script"},
+		"included tax": {func(pv *core.PayView) { pv.Link.Price.Breakdown.Tax = 350 }, []string{"Includes tax", "$3.50"}, "Total"},
+		"hidden items": {func(pv *core.PayView) {
+			pv.Link.Page.HideItems = true
+			pv.Link.Price.Breakdown.Items = []pay.Item{{Name: "Chair", Amount: 124950}}
+		}, []string{"Pay $1,249.50"}, "Chair"},
+		"label":   {func(pv *core.PayView) { pv.Link.Page.PayLabel = "Give <now>" }, []string{"Give &lt;now&gt;</button>"}, "Pay $1,249.50"},
+		"consent": {func(pv *core.PayView) { pv.Link.Page.Consent = true }, []string{`name="consent"`}, "checked=\"\""},
+		"address": {func(pv *core.PayView) {
+			pv.Link.Page.ShowAddress = true
+			pv.Link.Payer.Shipping = pay.Address{Lines: []string{"1 Long Road"}, City: "Chiang Mai"}
+		}, []string{"Ships to", "1 Long Road", "Chiang Mai"}, "<script"},
+		"address of a slug": {func(pv *core.PayView) {
+			pv.Link.Page.ShowAddress, pv.Link.Slug = true, "club"
+			pv.Link.Payer.Shipping = pay.Address{Lines: []string{"1 Long Road"}}
+		}, []string{"Pay $1,249.50"}, "1 Long Road"},
+		"receipt of a slug": {func(pv *core.PayView) {
+			payment(pay.LinkCompleted, pay.PaymentApplied, pay.AttemptCaptured)(pv)
+			pv.Link.Slug = "club"
+		}, []string{"This has been paid"}, "4242"},
 		"method price": {func(pv *core.PayView) {
 			pv.Link.Price.PerMethod = map[pay.MethodID]pay.MethodCost{"card": {Amount: 130000, Note: "with fee"}}
 		}, []string{"$1,300.00", "with fee", ">Pay</button>"}, "<script"},
@@ -229,6 +259,37 @@ func TestScreens(t *testing.T) {
 				t.Errorf("a GET did more than count a view")
 			}
 		})
+	}
+}
+
+// TestStill makes sure that a payer can stop the page from loading itself.
+func TestStill(t *testing.T) {
+	p := testPayment(pay.PaymentOpen, pay.AttemptProcessing)
+	f := &fakeCore{pv: testView()}
+	f.pv.Focus = &p
+	s := newSite(f, dialect.Return{})
+	if body := s.get(t, "/l/"+token).Body.String(); !strings.Contains(body, `href="/l/`+token+`?still"`) {
+		t.Errorf("no way to stop:\n%s", body)
+	}
+	if body := s.get(t, "/l/"+token+"?still").Body.String(); strings.Contains(body, "http-equiv") || !strings.Contains(body, "Check again") {
+		t.Errorf("it does not stop:\n%s", body)
+	}
+}
+
+func TestFrames(t *testing.T) {
+	f := &fakeCore{pv: testView()}
+	policy := func() string {
+		h := newSite(f, dialect.Return{}).get(t, "/l/"+token).Header()
+		return h.Get("X-Frame-Options") + " " + h.Get("Content-Security-Policy")
+	}
+	if p := policy(); !strings.Contains(p, "DENY") || !strings.Contains(p, "frame-ancestors 'none'") {
+		t.Error("anybody may frame the page: " + p)
+	}
+	f.pv.Link.Page.Embed = true
+	f.pv.Merchant.Settings.EmbedOrigins = []string{"https://shop.example"}
+	f.pv.Link.Page.SuccessURL = "https://www.shop.example/done?x=1"
+	if p := policy(); strings.Contains(p, "DENY") || !strings.Contains(p, "frame-ancestors https://shop.example https://www.shop.example;") {
+		t.Error("the merchant may not frame the page: " + p)
 	}
 }
 
@@ -290,8 +351,8 @@ func TestHeadersAndSize(t *testing.T) {
 	s := newSite(f, dialect.Return{})
 	w := s.get(t, "/l/"+token, "Accept-Encoding", "gzip, br")
 	for name, want := range map[string]string{
-		"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'none'; form-action 'self' https://shop.example; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-		"Strict-Transport-Security":    "max-age=63072000; includeSubDomains",
+		"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'none'; form-action 'self' https://shop.example; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; report-to csp",
+		"Reporting-Endpoints":          `csp="/csp-reports"`,
 		"X-Content-Type-Options":       "nosniff",
 		"Referrer-Policy":              "no-referrer",
 		"Cross-Origin-Opener-Policy":   "same-origin-allow-popups",

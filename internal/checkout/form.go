@@ -17,6 +17,7 @@ type formView struct {
 	wrong   string // what is wrong with the choice of method
 	button  string
 	manual  bool
+	consent bool // ask whether the payment details may be kept
 }
 
 type methodView struct {
@@ -34,8 +35,8 @@ type inputView struct {
 }
 
 type choiceView struct {
-	id, value, label string
-	checked          bool
+	id, value, label, detail string
+	checked                  bool
 }
 
 // describedBy names the elements that explain the input, for screen readers.
@@ -56,7 +57,7 @@ func asksAmount(l pay.Link) bool { return l.Price.Open || l.Use.Parts }
 
 func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 	l := pv.Link
-	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), wrong: say.errors["method"], manual: l.Use.Manual}
+	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), wrong: say.errors["method"], manual: l.Use.Manual, consent: l.Page.Consent}
 	if p != nil && p.State == pay.PaymentFailed {
 		f.retry = string(p.ID)
 	}
@@ -70,8 +71,8 @@ func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 	}
 	for _, m := range pv.Methods {
 		mv := methodView{id: string(m.ID()), name: m.Name(), checked: string(m.ID()) == chosen}
-		if cost, ok := l.Price.PerMethod[m.ID()]; ok && !asksAmount(l) {
-			mv.note, mv.price = cost.Note, w.money(cost.Amount)
+		if len(l.Price.PerMethod) > 0 && !asksAmount(l) {
+			mv.note, mv.price = l.Price.PerMethod[m.ID()].Note, w.money(l.PriceFor(m.ID()))
 			f.button = "Pay"
 		}
 		for _, field := range m.Fields(l.Mode) {
@@ -80,7 +81,7 @@ func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 			for i, c := range field.Choices {
 				selected := say.values[name]
 				in.choices = append(in.choices, choiceView{
-					id: in.id + "-" + strconv.Itoa(i), value: c.Value, label: c.Label,
+					id: in.id + "-" + strconv.Itoa(i), value: c.Value, label: c.Label, detail: c.Detail,
 					checked: c.Value == selected || selected == "" && i == 0,
 				})
 			}
@@ -90,6 +91,9 @@ func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 	}
 	if len(f.methods) == 1 && f.methods[0].price != "" {
 		f.button = "Pay " + f.methods[0].price
+	}
+	if l.Page.PayLabel != "" {
+		f.button = l.Page.PayLabel
 	}
 	return f
 }

@@ -169,9 +169,10 @@ func (s *Checkout) abandon(w http.ResponseWriter, r *http.Request) error {
 func command(r *http.Request, pv core.PayView) (core.StartPayment, remarks) {
 	say := remarks{form: true, errors: map[string]string{}, values: map[string]string{}}
 	cmd := core.StartPayment{
-		Method: pay.MethodID(r.PostForm.Get("method")),
-		Retry:  pay.PaymentID(r.PostForm.Get("retry")),
-		Fields: map[string]string{},
+		Method:  pay.MethodID(r.PostForm.Get("method")),
+		Retry:   pay.PaymentID(r.PostForm.Get("retry")),
+		Fields:  map[string]string{},
+		Consent: pv.Link.Page.Consent && r.PostForm.Get("consent") == "yes",
 	}
 	say.values["method"] = string(cmd.Method)
 	version, err := strconv.ParseInt(r.PostForm.Get("version"), 10, 64)

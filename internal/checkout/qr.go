@@ -34,7 +34,7 @@ func (s *Checkout) qr(w http.ResponseWriter, r *http.Request, kind string, draw 
 	if err != nil {
 		return err
 	}
-	code, err := qrcode.EncodeText(s.core.PayURL(pv.Link), qrcode.Medium)
+	code, err := qrcode.EncodeText(s.payURL(pv.Link), qrcode.Medium)
 	if err != nil {
 		return fmt.Errorf("encoding a QR code: %w", err)
 	}

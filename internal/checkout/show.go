@@ -81,6 +81,9 @@ type remarks struct {
 func (s *Checkout) render(w http.ResponseWriter, r *http.Request, status int, pv core.PayView, say remarks) error {
 	p, own := focus(r, pv)
 	v := s.view(pv, p, own, page.LocaleOf(r.Header.Get("Accept-Language")), say)
+	if r.URL.Query().Has("still") {
+		v.refreshS = 0 // the payer wants to read in peace
+	}
 	var origins []string
 	if shown(v.screen) && p != nil {
 		back, err := s.wayBack(r.Context(), pv.Link, *p)
@@ -99,6 +102,9 @@ func (s *Checkout) render(w http.ResponseWriter, r *http.Request, status int, pv
 		origins = append(origins, v.action.url)
 	}
 	page.SetHeaders(w.Header(), origins...)
+	if l.Page.Embed {
+		page.AllowFrames(w.Header(), append(slices.Clip(pv.Merchant.Settings.EmbedOrigins), l.Page.SuccessURL, l.Page.FailureURL, l.Page.PendingURL, l.Page.BackURL)...)
+	}
 	w.Header().Add("Vary", "Accept-Language")
 	shell := page.Shell{Title: v.title(), Style: style, Test: pv.Link.Mode == pay.Test, RefreshS: v.refreshS}
 	if v.autoReturn {
@@ -114,6 +120,7 @@ func (s *Checkout) render(w http.ResponseWriter, r *http.Request, status int, pv
 // to pay, what failed or was given up yields to what counts.
 func focus(r *http.Request, pv core.PayView) (p *pay.Payment, own bool) {
 	_, one := pv.Link.Total()
+	one = one && pv.Link.Slug == "" // whoever knows a slug may look at its page, so it shows a payment to its payer only
 	if p := begun(r, pv); p != nil {
 		over := p.State == pay.PaymentFailed || p.State == pay.PaymentCanceled
 		if !one || !over || pv.Focus == nil || pv.Focus.ID == p.ID && pv.Link.State != pay.LinkCompleted {

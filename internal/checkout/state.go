@@ -3,6 +3,8 @@ package checkout
 import (
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"paylink/internal/pay"
 )
@@ -37,8 +39,13 @@ func (v *view) state(w words, s *Checkout, p *pay.Payment) {
 		v.label, v.amount = "Amount", w.money(a.Requested)
 		if len(a.Action.Instructions) > 0 {
 			for _, l := range a.Action.Instructions {
+				if s.ours(l.Value) {
+					v.action.links = append(v.action.links, line{label: l.Label, value: l.Value})
+					continue
+				}
 				v.action.lines = append(v.action.lines, line{label: l.Label, value: l.Value})
 			}
+			v.reference = "" // a transfer has one reference, and it is not this
 			return
 		}
 		v.action.url = a.Action.RedirectURL
@@ -76,7 +83,7 @@ func (w words) receipt(p pay.Payment) []line {
 		add("Refunded", w.money(refunded))
 	}
 	add("Date", w.time(a.UpdatedAt))
-	add("Paid with", a.Instrument)
+	add("Paid with", capital(a.Instrument))
 	add("Reference", w.link.Reference)
 	add("Payment", string(p.ID))
 	return lines
@@ -177,6 +184,15 @@ func failureText(a *pay.Attempt) string {
 		return "The payment must come from the account that the merchant named." + again
 	}
 	return "The payment did not go through." + again
+}
+
+// capital begins s with a capital letter: "Visa •••• 4242".
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // times words a quantity other than one.

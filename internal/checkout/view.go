@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,6 +42,7 @@ type view struct {
 	label       string // above the amount
 	amount      string
 	lines       []line
+	shipTo      []string // where it is sent to
 	expires     string
 	starts      string
 	notice      string
@@ -65,6 +67,7 @@ type actionView struct {
 	url     string // empty: instructions
 	host    string // named when it is not ours
 	lines   []line
+	links   []line // instructions that are pages of ours
 	abandon string // where the form that gives up goes to
 }
 
@@ -128,7 +131,7 @@ func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.L
 		}
 	case paid, authorized, surplus:
 		v.receipt = w.receipt(*p)
-		if payable(l) {
+		if _, one := l.Total(); payable(l) && (!one || l.Use.Parts) {
 			v.again = "Make another payment"
 			if l.Use.Parts {
 				v.again = "Pay the rest"
@@ -234,6 +237,11 @@ func shown(at screen) bool {
 	return true
 }
 
+// maxAmount is how many characters of an amount fit a narrow screen in large.
+const maxAmount = 11
+
+func (v *view) longAmount() bool { return utf8.RuneCountInString(v.amount) > maxAmount }
+
 // title is the page's, as the browser's tab shows it: no personal data.
 func (v *view) title() string {
 	switch v.screen {
@@ -254,24 +262,14 @@ func (v *view) price(w words) {
 	if !l.ExpiresAt.IsZero() && v.screen == asking {
 		v.expires = w.time(l.ExpiresAt)
 	}
-	b := l.Price.Breakdown
-	for _, it := range b.Items {
-		name := it.Name
-		if name == "" {
-			name = it.Code
+	v.breakdown(w)
+	if l.Page.ShowAddress && l.Slug == "" {
+		v.shipTo = l.Payer.Shipping.Lines
+		for _, part := range []string{l.Payer.Shipping.Postcode, l.Payer.Shipping.City, l.Payer.Shipping.Region, l.Payer.Shipping.Country} {
+			if part != "" {
+				v.shipTo = append(slices.Clip(v.shipTo), part)
+			}
 		}
-		v.lines = append(v.lines, line{label: name, detail: times(it.Quantity), value: w.money(it.Amount)})
-	}
-	for _, extra := range []struct {
-		label string
-		minor int64
-	}{{"Discount", -b.Discount}, {"Shipping", b.Shipping}, {"Tax", b.Tax}} {
-		if extra.minor != 0 {
-			v.lines = append(v.lines, line{label: extra.label, value: w.money(extra.minor)})
-		}
-	}
-	if len(v.lines) > 0 && !l.Price.Open {
-		v.lines = append(v.lines, line{label: "Total", value: w.money(l.Price.Amount), total: true})
 	}
 	switch {
 	case l.Price.Open && v.screen != asking:
@@ -285,5 +283,41 @@ func (v *view) price(w words) {
 		v.lines = append(v.lines, line{label: "Paid so far", value: w.money(l.Applied)})
 	default:
 		v.label, v.amount = "Amount", w.money(l.Price.Amount)
+	}
+}
+
+// breakdown explains the total: items, then what was added and taken off. A
+// link whose lines do not begin with the items begins with what they come to.
+func (v *view) breakdown(w words) {
+	l, b := w.link, w.link.Price.Breakdown
+	items := b.Items
+	if l.Page.HideItems {
+		items = nil
+	}
+	for _, it := range items {
+		name := it.Name
+		if name == "" {
+			name = it.Code
+		}
+		v.lines = append(v.lines, line{label: name, detail: times(it.Quantity), value: w.money(it.Amount)})
+	}
+	extras := b.Shipping + b.Tax - b.Discount
+	if len(items) == 0 && b.Shipping == 0 && b.Discount == 0 && b.Tax > 0 {
+		v.lines = append(v.lines, line{label: "Includes tax", value: w.money(b.Tax)})
+		return
+	}
+	if len(items) == 0 && (b.Shipping != 0 || b.Discount != 0) && l.Price.Amount > extras {
+		v.lines = append(v.lines, line{label: "Subtotal", value: w.money(l.Price.Amount - extras)})
+	}
+	for _, extra := range []struct {
+		label, detail string
+		minor         int64
+	}{{"Discount", b.Promo, -b.Discount}, {"Shipping", "", b.Shipping}, {"Tax", "", b.Tax}} {
+		if extra.minor != 0 {
+			v.lines = append(v.lines, line{label: extra.label, detail: extra.detail, value: w.money(extra.minor)})
+		}
+	}
+	if len(v.lines) > 0 && !l.Price.Open {
+		v.lines = append(v.lines, line{label: "Total", value: w.money(l.Price.Amount), total: true})
 	}
 }

@@ -36,7 +36,7 @@ type Settings struct {
 	AllowPrivateWebhooks []netip.Prefix    `name:"allow-private-webhooks" env:"PAYLINK_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR" help:"Private networks that webhooks in test mode may go to: 127.0.0.0/8,::1/128 (default: none)."`
 	Limit                map[string]string `name:"limit" env:"PAYLINK_LIMIT" mapsep:"," placeholder:"NAME=VALUE" help:"A limit in place of its default: requests=50/s:100, or off. May be repeated; see the table of limits."`
 	LogFormat            string            `name:"log-format" env:"PAYLINK_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"text|json" help:"Form of the log on standard error."`
-	MetricsListen        string            `name:"metrics-listen" env:"PAYLINK_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Address for /metrics and /debug/pprof; keep it private (default: not served)."`
+	MetricsListen        string            `name:"metrics-listen" env:"PAYLINK_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Address for /metrics and /debug/pprof; keep it private; in live mode on loopback only (default: not served)."`
 }
 
 // Check names every setting at fault, by its flag.

@@ -16,6 +16,12 @@ type Grant struct {
 	Credential pay.CredentialID
 	External   string // the dialect's own name of the tenant
 	Secret     string // opened; to compare in constant time
+	Scope      string // the same for all grants of one credential
+}
+
+// Caller is who acts under the grant.
+func (g Grant) Caller(dialect, requestID string) pay.Caller {
+	return pay.Caller{Tenant: g.Tenant, Credential: g.Credential, Dialect: dialect, Account: g.External, Scope: g.Scope, RequestID: requestID}
 }
 
 // AuthenticateKey says whose native API key this is. An unknown key costs the
@@ -42,7 +48,11 @@ func (c *Core) AuthenticateKey(ctx context.Context, key, requestID string) (who 
 
 // Grants are what a dialect's credential may act for; empty when unknown.
 func (c *Core) Grants(ctx context.Context, dialect, lookup string) (grants []Grant, err error) {
-	found, err := c.store.Locate(ctx, "key:"+dialect, auth.LookupHash(dialect, lookup))
+	return c.grants(ctx, dialect, auth.LookupHash(dialect, lookup))
+}
+
+func (c *Core) grants(ctx context.Context, dialect, hash string) (grants []Grant, err error) {
+	found, err := c.store.Locate(ctx, "key:"+dialect, hash)
 	for _, f := range found {
 		cred, err := c.store.Credential(ctx, f.Tenant, pay.CredentialID(f.Ref))
 		if errors.Is(err, pay.ErrNotFound) {
@@ -51,7 +61,7 @@ func (c *Core) Grants(ctx context.Context, dialect, lookup string) (grants []Gra
 		if err != nil {
 			return nil, err
 		}
-		grants = append(grants, Grant{cred.Tenant, cred.ID, cred.External, cred.Secret})
+		grants = append(grants, Grant{cred.Tenant, cred.ID, cred.External, cred.Secret, hash})
 	}
 	return grants, err
 }
@@ -83,7 +93,27 @@ func (c *Core) AuthenticateToken(ctx context.Context, dialect, token, requestID 
 	if errors.Is(err, pay.ErrNotFound) {
 		return who, pay.ErrUnauthorized
 	}
-	return pay.Caller{Tenant: cred.Tenant, Credential: cred.ID, Dialect: dialect, RequestID: requestID}, err
+	return pay.Caller{Tenant: cred.Tenant, Credential: cred.ID, Dialect: dialect, Account: cred.External, Scope: cred.Lookup, RequestID: requestID}, err
+}
+
+// TokenGrants are all grants of the credential that a token was issued to.
+// Errors: pay.ErrUnauthorized.
+func (c *Core) TokenGrants(ctx context.Context, dialect, token string) ([]Grant, error) {
+	found, err := c.store.Locate(ctx, "bearer:"+dialect, auth.LookupHash("bearer", token))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, pay.ErrUnauthorized
+	}
+	cred, err := c.store.Credential(ctx, found[0].Tenant, pay.CredentialID(found[0].Ref))
+	if errors.Is(err, pay.ErrNotFound) {
+		return nil, pay.ErrUnauthorized
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.grants(ctx, dialect, cred.Lookup)
 }
 
 // DialectSecret is the secret of a tenant's first credential in a dialect; ""

@@ -267,7 +267,9 @@ const (
 // FinishDelivery writes down a try and the endpoint's health.
 // Errors: pay.ErrLinkChanged when the claim is not the caller's any more.
 func (c *Core) FinishDelivery(ctx context.Context, d pay.Delivery, r DeliveryResult) error {
+	disabled := false
 	err := c.store.InTx(ctx, func(tx *store.Tx) error {
+		disabled = false
 		d.State, d.Status, d.Problem, d.DueAt = r.State, r.Status, r.Problem, r.RetryAt
 		if r.State != pay.DeliverySkipped {
 			d.Tries++
@@ -291,10 +293,14 @@ func (c *Core) FinishDelivery(ctx context.Context, d pay.Delivery, r DeliveryRes
 		}
 		e.Failures++
 		if r.DisableEndpoint || e.Failures >= disableFailures && tx.Now().Sub(e.FailSince) >= disableAfter {
-			e.Enabled = false
+			disabled, e.Enabled = e.Enabled, false
 		}
 		return tx.PutEndpoint(ctx, e)
 	})
+	if err == nil && disabled {
+		c.metrics.Alarm("endpoint_disabled")
+		c.log.Warn("a webhook endpoint was disabled: it failed for days, or answered 410", "merchant", d.Merchant, "mode", d.Mode, "endpoint", d.Endpoint, "status", r.Status)
+	}
 	if err == nil && r.State != pay.DeliveryPending {
 		signal(c.wake) // the next of the lane may go
 	}

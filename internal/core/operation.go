@@ -71,7 +71,11 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 		return err
 	}
 	order := c.order(l, p, j.Operation)
-	fresh := j.State == pay.OpPrepared && j.Fence == 1 && j.Tries == 0
+	// A payment whose first call died with its worker is asked about, for its
+	// payer has gone, and asking may end it. What the merchant or a rule wants is
+	// sent all the same: by its id it happens once.
+	begins := j.Kind == pay.OpSale || j.Kind == pay.OpAuthorize
+	fresh := j.State == pay.OpPrepared && j.Tries == 0 && (j.Fence == 1 || !begins)
 	out, err := processor.Outcome{}, error(nil)
 	if !fresh {
 		if out, err = d.Query(ctx, order); err == nil && out.Result == processor.Unknown && j.State == pay.OpPrepared {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"paylink/internal/auth"
@@ -64,6 +66,33 @@ func focus(list []pay.Payment) *pay.Payment {
 	return &list[len(list)-1]
 }
 
+// SlugToken is the token of the page at /p/{slug}, upper and lower case alike.
+// Where test and live have the same slug, it is the live one's.
+// Errors: pay.ErrNotFound.
+func (c *Core) SlugToken(ctx context.Context, slug string) (string, error) {
+	for _, m := range []pay.Mode{pay.Live, pay.Test} {
+		claim := SlugClaim(m, slug)
+		found, err := c.store.Locate(ctx, claim.Kind, auth.LookupHash(claim.Kind, claim.Value))
+		if err != nil {
+			return "", err
+		}
+		if len(found) == 1 {
+			l, err := c.store.Link(ctx, found[0].Tenant, pay.LinkID(found[0].Ref))
+			return l.Token, err
+		}
+	}
+	return "", pay.ErrNotFound
+}
+
+// SlugClaim takes a slug for a link: unique per installation and mode, case
+// folded, never given to another (DECISIONS 4).
+func SlugClaim(m pay.Mode, slug string) Claim {
+	return Claim{
+		Kind: "slug:" + string(m), Value: strings.ToLower(slug),
+		Taken: &pay.Error{Kind: pay.Conflict, Code: "slug_taken", Detail: "another link has this slug", Fields: []pay.Field{{Path: "slug", Code: "taken", Detail: "is taken"}}},
+	}
+}
+
 func (c *Core) locateToken(ctx context.Context, token string) (store.LinkName, error) {
 	found, err := c.store.Locate(ctx, "token", auth.LookupHash("token", token))
 	if err != nil {
@@ -75,13 +104,16 @@ func (c *Core) locateToken(ctx context.Context, token string) (store.LinkName, e
 	return store.LinkName{Tenant: found[0].Tenant, ID: pay.LinkID(found[0].Ref)}, nil
 }
 
-// offered are the methods a link's page may show: the link's lists, the
-// method's own rules, and a processor that serves it.
+// offered are the methods a link's page may show, in the order that the link
+// names them: the link's lists, the method's own rules, and a processor that serves it.
 func (c *Core) offered(l pay.Link) (list []method.Method) {
 	for _, m := range c.methods {
 		if l.Allows(m.ID()) && m.Offered(l) && c.processorFor(l, m.ID()) != nil {
 			list = append(list, m)
 		}
+	}
+	if order := l.Methods.Allowed; len(order) > 0 {
+		slices.SortStableFunc(list, func(a, b method.Method) int { return slices.Index(order, a.ID()) - slices.Index(order, b.ID()) })
 	}
 	return list
 }
@@ -120,6 +152,7 @@ type StartPayment struct {
 	From      string            // the payer's address
 	RequestID string
 	Version   int64 // the link's version on the payer's screen; 0: not said
+	Consent   bool  // the payer lets the merchant keep the payment details
 }
 
 // startTimeout bounds one call to a processor; it stays below the lease, so
@@ -183,6 +216,7 @@ func (c *Core) begin(l pay.Link, cmd StartPayment) (b pay.Begin, err error) {
 	return pay.Begin{
 		Method: cmd.Method, Processor: c.processorFor(l, cmd.Method).Name(), Amount: cmd.Amount, Retry: cmd.Retry,
 		GraceS: int64(chosen.Grace() / time.Second), From: c.keys.BlindIndex("address", cmd.From), Fields: fields,
+		Consent: l.Page.Consent && cmd.Consent,
 	}, nil
 }
 
@@ -235,7 +269,8 @@ func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string,
 	if err != nil {
 		return p, err
 	}
-	use := store.KeyUse{Tenant: who.Tenant, Credential: who.Credential, Dialect: who.Dialect, Key: key, Fingerprint: fingerprint, Link: p.Link, Ref: string(id)}
+	use := keyUse(who, key, fingerprint, p.Link)
+	use.Ref = string(id)
 	held, err := c.change(ctx, who.Tenant, p.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
 		if key != "" {
 			if _, fresh, err := tx.TakeKey(ctx, use); err != nil || !fresh {

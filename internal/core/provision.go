@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"paylink/internal/auth"
 	"paylink/internal/pay"
@@ -92,18 +93,12 @@ func (c *Core) provisionKey(ctx context.Context, tx *store.Tx, t pay.Tenant, k P
 	cred := store.Credential{
 		Tenant: t, ID: pay.CredentialID(pay.NewID("key", tx.Now())), Dialect: k.API, External: k.External,
 		Lookup: auth.LookupHash(k.API, k.Lookup), Hash: c.keys.Hash(k.Secret), Last4: k.Secret[max(len(k.Secret)-4, 0):],
+		Secret: k.Secret, // recomputed with: signatures of returns and webhooks
 	}
 	if k.API == "native" {
-		parsed, err := auth.ParseKey(k.Secret)
-		if err != nil {
+		if cred, err = c.nativeCredential(t, k.Secret, tx.Now()); err != nil {
 			return nil, err
 		}
-		if parsed.Mode != t.Mode {
-			return nil, &pay.Error{Kind: pay.Invalid, Code: "wrong_mode", Detail: "the key's mode is not the entry's"}
-		}
-		cred.Lookup, cred.Hash = auth.LookupHash("native", parsed.ID), c.keys.Hash(parsed.Secret)
-	} else {
-		cred.Secret = k.Secret // recomputed with: signatures of returns and webhooks
 	}
 	for _, old := range have {
 		if old.Lookup == cred.Lookup && old.External == cred.External {
@@ -114,6 +109,22 @@ func (c *Core) provisionKey(ctx context.Context, tx *store.Tx, t pay.Tenant, k P
 		}
 	}
 	return made, tx.InsertCredential(ctx, cred)
+}
+
+// nativeCredential is the credential of a native key, which is kept as a hash.
+// Errors: pay.ErrUnauthorized when it cannot be a key, wrong_mode.
+func (c *Core) nativeCredential(t pay.Tenant, key string, now time.Time) (store.Credential, error) {
+	parsed, err := auth.ParseKey(key)
+	if err != nil {
+		return store.Credential{}, err
+	}
+	if parsed.Mode != t.Mode {
+		return store.Credential{}, &pay.Error{Kind: pay.Invalid, Code: "wrong_mode", Detail: "the key's mode is not the entry's"}
+	}
+	return store.Credential{
+		Tenant: t, ID: pay.CredentialID(pay.NewID("key", now)), Dialect: "native",
+		Lookup: auth.LookupHash("native", parsed.ID), Hash: c.keys.Hash(parsed.Secret), Last4: key[len(key)-4:],
+	}, nil
 }
 
 // makeKey draws a credential in the form the dialect's clients expect.

@@ -14,8 +14,15 @@ import (
 // Dialect is one API we speak. The native API is one as well, named "native".
 type Dialect interface {
 	Name() string
-	// Routes are the dialect's own, with the provider's bare paths.
+	// Routes are the dialect's own, with the provider's bare paths. Patterns
+	// name their methods: another method on a known path and an unknown path
+	// are given to Fail, as web.ErrMethod and pay.ErrNotFound.
 	Routes() []Route
+	// HasCredential reports whether r carries a credential in the dialect's
+	// form, valid or not. It decides who words an unknown path that several
+	// dialects could own, and never who may do anything; the closer it looks
+	// at the form, the better: a Bearer token alone is many dialects' form.
+	HasCredential(r *http.Request) bool
 	// Authenticate says who is calling. It takes what the wire names
 	// (merchant, terminal, environment) and returns one caller.
 	// Errors: pay.ErrUnauthorized.
@@ -24,6 +31,11 @@ type Dialect interface {
 	Fail(w http.ResponseWriter, r *http.Request, err error)
 	// NewWireID is what the dialect calls a new link.
 	NewWireID(id pay.LinkID, token string, now time.Time) string
+	// PayURL is the address of a link's page in the provider's form; base is
+	// our public URL. It is what answers, messages and the QR code say.
+	PayURL(base string, l pay.Link) string
+	// Pages are the addresses of that form beside /l/{token} and /p/{slug}.
+	Pages() []Page
 
 	// Word is the message that tells of an event; ok is false when the
 	// dialect has no word for it. It is pure: same event, same bytes.
@@ -41,6 +53,21 @@ type Dialect interface {
 type Route struct {
 	Pattern string // "POST /api/pay/v1/paymentlink"
 	Handle  func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Page is an address of the payer's page in the provider's form.
+type Page struct {
+	Pattern string // "GET /x/{id}"
+	// Token is the link's token that the address carries; empty: none.
+	Token func(r *http.Request) string
+}
+
+// PlainPayURL is the address of a page without a form of a provider's own.
+func PlainPayURL(base string, l pay.Link) string {
+	if l.Slug != "" {
+		return base + "/p/" + l.Slug
+	}
+	return base + "/l/" + l.Token
 }
 
 // Message is one webhook as it leaves.

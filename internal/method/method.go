@@ -45,6 +45,7 @@ type Field struct {
 
 // Choice is one value of a field.
 type Choice struct {
-	Value string
-	Label string
+	Value  string
+	Label  string
+	Detail string // what more there is to say of it; may be empty
 }

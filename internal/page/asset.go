@@ -58,7 +58,6 @@ func (a *Asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Strict-Transport-Security", hsts)
 	h.Set("Vary", "Accept-Encoding")
 	body := a.body
 	if a.packed != nil && takesGzip(r) {

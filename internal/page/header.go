@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-const hsts = "max-age=63072000; includeSubDomains"
+// ReportPath is where browsers report what the policy of a page kept out.
+const ReportPath = "/csp-reports"
 
 // SetHeaders sets the headers of a page (THREATS 8). formOrigins are the
 // addresses besides our own that a form of the page may lead to, directly or
@@ -23,8 +24,8 @@ func SetHeaders(h http.Header, formOrigins ...string) {
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
 		"font-src 'self'; connect-src 'self'; frame-src 'none'; form-action "+action+"; base-uri 'none'; "+
-		"object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
-	h.Set("Strict-Transport-Security", hsts)
+		"object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; report-to csp")
+	h.Set("Reporting-Endpoints", `csp="`+ReportPath+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -33,6 +34,23 @@ func SetHeaders(h http.Header, formOrigins ...string) {
 	h.Set("Permissions-Policy", "payment=(self), camera=(), microphone=(), geolocation=()")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
+}
+
+// AllowFrames lets pages of these addresses' origins frame the page whose
+// headers SetHeaders has set; without any, nobody may (DECISIONS 23).
+func AllowFrames(h http.Header, addresses ...string) {
+	var origins []string
+	for _, raw := range addresses {
+		if o := Origin(raw); o != "" && !slices.Contains(origins, o) {
+			origins = append(origins, o)
+		}
+	}
+	if len(origins) == 0 {
+		return
+	}
+	policy := h.Get("Content-Security-Policy")
+	h.Set("Content-Security-Policy", strings.Replace(policy, "frame-ancestors 'none'", "frame-ancestors "+strings.Join(origins, " "), 1))
+	h.Del("X-Frame-Options")
 }
 
 // Origin is scheme and host of an http or https address, fit for a policy

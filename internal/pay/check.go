@@ -46,7 +46,7 @@ func (l Link) Validate(now time.Time) error {
 	}
 	for field, raw := range map[string]string{"page.success_url": l.Page.SuccessURL, "page.failure_url": l.Page.FailureURL, "page.pending_url": l.Page.PendingURL, "page.back_url": l.Page.BackURL} {
 		if raw != "" {
-			if detail := CheckReturnURL(raw, l.Mode); detail != "" {
+			if detail := l.checkReturn(raw); detail != "" {
 				bad.Add(field, "invalid_url", detail)
 			}
 		}
@@ -55,6 +55,26 @@ func (l Link) Validate(now time.Time) error {
 		return err
 	}
 	return l.refuseCards()
+}
+
+// checkReturn is CheckReturnURL, and lets an app's scheme pass where the
+// link's dialect documents them (DECISIONS 22).
+func (l Link) checkReturn(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if l.Page.AppReturns && ok && rest != "" && appScheme(scheme) && len(raw) <= maxURL && CleanText(raw, false) && !strings.ContainsAny(raw, " \\\"<>") {
+		return ""
+	}
+	return CheckReturnURL(raw, l.Mode)
+}
+
+// appScheme reports whether a scheme may be an app's own: not one that a
+// browser itself acts on.
+func appScheme(s string) bool {
+	switch s = strings.ToLower(s); s {
+	case "http", "https", "javascript", "data", "vbscript", "blob", "file", "filesystem", "about", "view-source", "ftp", "ws", "wss":
+		return false
+	}
+	return s != "" && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+.-") == ""
 }
 
 func (l Link) validatePrice(bad *Faults) {
@@ -150,6 +170,14 @@ func (l Link) validateTexts(bad *Faults) {
 	text("reference", l.Reference, maxRef, true)
 	text("unique_reference", l.UniqueRef, maxRef, true)
 	text("page.display_name", l.Page.DisplayName, maxName, true)
+	text("page.pay_label", l.Page.PayLabel, maxName, true)
+	text("promo", l.Price.Breakdown.Promo, maxName, true)
+	for m, cost := range l.Price.PerMethod {
+		text("method_prices."+string(m)+".note", cost.Note, maxText, false)
+	}
+	if l.Slug != "" && !ValidSlug(l.Slug) {
+		bad.Add("slug", "invalid_slug", "must be 1 to 100 letters, digits, dashes or underscores, beginning with a letter or digit, and not a reserved word")
+	}
 	text("payer.name", l.Payer.Name, maxName, true)
 	text("payer.phone", l.Payer.Phone, 40, true)
 	text("payer.reference", l.Payer.Reference, maxRef, true)
@@ -168,6 +196,17 @@ func (l Link) validateTexts(bad *Faults) {
 		text(fmt.Sprintf("items[%d].name", i), item.Name, maxName, true)
 		text(fmt.Sprintf("items[%d].code", i), item.Code, maxName, true)
 	}
+}
+
+// reservedSlugs would look like a part of the platform.
+var reservedSlugs = []string{"admin", "api", "assets", "checkout", "dashboard", "docs", "help", "login", "pay", "paylink", "support", "test", "www"}
+
+// ValidSlug reports whether s can be the end of a page's address: the widest
+// form that a dialect allows; the native API's is narrower.
+func ValidSlug(s string) bool {
+	const edge = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return len(s) >= 1 && len(s) <= 100 && strings.Trim(s[:1], edge) == "" && strings.Trim(s, edge+"_-") == "" &&
+		!strings.HasPrefix(strings.ToLower(s), "xn--") && !slices.Contains(reservedSlugs, strings.ToLower(s))
 }
 
 // CleanText reports that s is valid UTF-8 without control or bidi characters;
@@ -244,7 +283,7 @@ func ErrCard(path string) *Error {
 // References keep their own format and are exempt.
 func (l Link) refuseCards() error {
 	texts := map[string]string{
-		"description": l.Description, "page.display_name": l.Page.DisplayName, "payer.name": l.Payer.Name,
+		"description": l.Description, "page.display_name": l.Page.DisplayName, "page.pay_label": l.Page.PayLabel, "payer.name": l.Payer.Name,
 	}
 	for k, v := range l.Metadata {
 		texts["metadata."+k] = v

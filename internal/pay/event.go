@@ -18,6 +18,10 @@ const (
 	EventLinkCompleted     EventKind = "payment_link.completed"
 	EventLinkExpired       EventKind = "payment_link.expired"
 	EventLinkCanceled      EventKind = "payment_link.canceled"
+	EventLinkUpdated       EventKind = "payment_link.updated"
+	EventSplitReleased     EventKind = "split.released"
+	EventSplitCanceled     EventKind = "split.canceled"
+	EventPaymentSettled    EventKind = "payment.settled"
 	EventPaymentCreated    EventKind = "payment.created"
 	EventPaymentReopened   EventKind = "payment.reopened"
 	EventPaymentSucceeded  EventKind = "payment.succeeded"
@@ -46,7 +50,8 @@ const (
 // EventKinds are all kinds a webhook endpoint may subscribe to.
 var EventKinds = []EventKind{
 	EventLinkCreated, EventLinkActivated, EventLinkPaused, EventLinkResumed, EventLinkCompleted,
-	EventLinkExpired, EventLinkCanceled, EventPaymentCreated, EventPaymentReopened, EventPaymentSucceeded,
+	EventLinkExpired, EventLinkCanceled, EventLinkUpdated, EventSplitReleased, EventSplitCanceled,
+	EventPaymentSettled, EventPaymentCreated, EventPaymentReopened, EventPaymentSucceeded,
 	EventPaymentSurplus, EventPaymentFailed, EventPaymentCanceled, EventAttemptCreated, EventAttemptAction,
 	EventAttemptProcessing, EventAttemptUnknown, EventAttemptAuthorized, EventAttemptCaptured,
 	EventAttemptFailed, EventAttemptCanceled, EventAttemptVoided, EventAttemptExpired, EventAttemptReview,

@@ -25,14 +25,24 @@ var linkMoves = map[LinkState][]LinkState{
 	LinkExpired:   {LinkCompleted, LinkCanceled}, // completed: a success within its grace time
 }
 
+// linkReopens are the moves that only an edit of the window makes (DECISIONS 7).
+var linkReopens = map[LinkState][]LinkState{
+	LinkScheduled: {LinkActive, LinkExpired},
+	LinkActive:    {LinkScheduled, LinkExpired},
+	LinkPaused:    {LinkExpired},
+	LinkExpired:   {LinkActive, LinkScheduled},
+}
+
 // Link is an offer to pay. Token and Payer are personal or secret: they are
 // left out of the plain part of rows and events and kept in a sealed one.
 type Link struct {
 	Tenant
 	ID        LinkID `json:"id"`
 	Dialect   string `json:"dialect"`           // the API it was made in
+	Account   string `json:"account,omitempty"` // whom that dialect calls its owner: a terminal, a sub-merchant
 	WireID    string `json:"wire_id,omitempty"` // what that dialect calls it
 	Token     string `json:"-"`                 // in the payer's URL only
+	Slug      string `json:"slug,omitempty"`    // chosen by the merchant: the page is at /p/{slug} and shows no payer's data
 	Reference string `json:"reference,omitempty"`
 	UniqueRef string `json:"unique_ref,omitempty"` // unique per tenant and dialect
 	RefPrint  string `json:"ref_print,omitempty"`  // fingerprint of the content UniqueRef was used with (I7)
@@ -54,6 +64,8 @@ type Link struct {
 	Echo     string            `json:"echo,omitempty"` // JSON only the dialect reads
 
 	Applied  int64 `json:"applied"`            // minor units that count
+	Refunded int64 `json:"refunded,omitempty"` // minor units of Applied that were given back
+	Settled  int64 `json:"settled,omitempty"`  // minor units of Applied that are the merchant's to use
 	Released int64 `json:"released,omitempty"` // minor units a final partial capture gave up
 	UseCount int64 `json:"use_count"`          // applied payments; parts do not count
 
@@ -85,6 +97,7 @@ type MethodCost struct {
 // Breakdown explains a fixed total: shown, never added or deducted (DECISIONS 11).
 type Breakdown struct {
 	Items    []Item `json:"items,omitempty"`
+	Promo    string `json:"promo,omitempty"` // the code that Discount is for
 	Discount int64  `json:"discount,omitempty"`
 	Shipping int64  `json:"shipping,omitempty"`
 	Tax      int64  `json:"tax,omitempty"`
@@ -149,14 +162,25 @@ type Page struct {
 	FailureURL  string `json:"failure_url,omitempty"`
 	PendingURL  string `json:"pending_url,omitempty"`
 	BackURL     string `json:"back_url,omitempty"`
+	PayLabel    string `json:"pay_label,omitempty"`    // of the button; default: Pay
+	LogoURL     string `json:"logo_url,omitempty"`     // kept; shown once images are fetched
+	HideItems   bool   `json:"hide_items,omitempty"`   // leave the items of the breakdown out
+	ShowAddress bool   `json:"show_address,omitempty"` // show where it is shipped to
+	Consent     bool   `json:"consent,omitempty"`      // ask whether the payment details may be kept
+	Captcha     bool   `json:"captcha,omitempty"`      // kept; checked once a check is configured
+	Embed       bool   `json:"embed,omitempty"`        // may be framed by the merchant's origins (DECISIONS 23)
+	AppReturns  bool   `json:"app_returns,omitempty"`  // return URLs may have an app's scheme, as the dialect documents
 }
 
 // Split is the share of another account; what no split names is the merchant's.
 type Split struct {
-	Account   string `json:"account"`
-	Reference string `json:"reference,omitempty"`
-	Amount    int64  `json:"amount"` // minor units of the whole price
-	OnHold    bool   `json:"on_hold,omitempty"`
+	Account   string    `json:"account"`
+	Reference string    `json:"reference,omitempty"`
+	Amount    int64     `json:"amount"` // minor units of the whole price
+	OnHold    bool      `json:"on_hold,omitempty"`
+	Released  int64     `json:"released,omitempty"` // minor units let go of a hold
+	Canceled  bool      `json:"canceled,omitempty"` // what was held goes to the merchant after all
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
 // Total is what the link asks for in all, and whether it has a total: an open
@@ -234,11 +258,14 @@ func (l Link) DueAt() time.Time {
 // MoneyStatus is what became of the money; derived, never set by hand.
 type MoneyStatus string
 
-// The money statuses that exist so far.
+// The money statuses.
 const (
-	Unpaid        MoneyStatus = "unpaid"
-	PartiallyPaid MoneyStatus = "partially_paid"
-	Paid          MoneyStatus = "paid"
+	Unpaid            MoneyStatus = "unpaid"
+	PartiallyPaid     MoneyStatus = "partially_paid"
+	Paid              MoneyStatus = "paid"
+	PartiallyRefunded MoneyStatus = "partially_refunded"
+	Refunded          MoneyStatus = "refunded"
+	Settled           MoneyStatus = "settled" // all that was paid is the merchant's to use
 )
 
 // MoneyStatus derives the status from the sums.
@@ -246,8 +273,14 @@ func (l Link) MoneyStatus() MoneyStatus {
 	switch total, ok := l.Total(); {
 	case l.Applied == 0:
 		return Unpaid
+	case l.Refunded >= l.Applied:
+		return Refunded
+	case l.Refunded > 0:
+		return PartiallyRefunded
 	case ok && l.Use.Parts && l.Applied+l.Released < total:
 		return PartiallyPaid
+	case l.Settled >= l.Applied:
+		return Settled
 	}
 	return Paid
 }

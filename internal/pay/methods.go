@@ -12,10 +12,11 @@ const (
 	MethodCreditEMI    MethodID = "credit_emi"
 	MethodDebitEMI     MethodID = "debit_emi"
 	MethodBNPL         MethodID = "bnpl"
+	MethodOther        MethodID = "other" // named by a dialect's caller, and by no name of ours
 )
 
 // KnownMethods are the names the native API accepts.
 var KnownMethods = []MethodID{
 	MethodCard, MethodBankRedirect, MethodBankTransfer, MethodUPI,
-	MethodWallet, MethodPoints, MethodCreditEMI, MethodDebitEMI, MethodBNPL,
+	MethodWallet, MethodPoints, MethodCreditEMI, MethodDebitEMI, MethodBNPL, MethodOther,
 }

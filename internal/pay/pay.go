@@ -7,6 +7,7 @@ package pay
 
 import (
 	"crypto/rand"
+	"encoding/base32"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type (
 	OperationID  string // "op_…"; the processor's idempotency key (P1)
 	EventID      string // "evt_…"; the webhook-id (W3)
 	EndpointID   string // "we_…"
+	ShareID      string // ten of A–Z 0–9, like a link's
 	CredentialID string // "key_…"
 	MethodID     string // "card", "bank_redirect", "bank_transfer"; see methods.go
 )
@@ -67,6 +69,8 @@ type Caller struct {
 	Tenant
 	Credential CredentialID
 	Dialect    string // the API spoken
+	Account    string // whom the dialect says it acts for: a terminal, a sub-merchant; may be empty
+	Scope      string // what its idempotency keys are unique within; empty: the credential
 	RequestID  string // the request's number, for logs and events
 }
 
@@ -99,9 +103,35 @@ func ValidLinkID(s string) bool {
 	return len(s) == 10 && strings.Trim(s, base36) == ""
 }
 
-// NewToken is what the payer's URL carries: 130 random bits as 26 characters
-// of a–z and 2–7. Only its holder can open the page.
-func NewToken() string { return strings.ToLower(rand.Text()) }
+// tokenText writes 16 bytes as 26 characters of a–z and 2–7.
+var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// NewToken is what the payer's URL carries: 128 random bits. Only its holder
+// can open the page.
+func NewToken() string {
+	var bits [16]byte
+	rand.Read(bits[:])
+	return tokenText.EncodeToString(bits[:])
+}
+
+// TokenBits are the 16 bytes behind a token, for dialects whose ids are
+// written another way; TokenOf is the way back. Both are nil or empty when
+// what they are given is neither.
+func TokenBits(token string) []byte {
+	bits, err := tokenText.DecodeString(token)
+	if err != nil || len(bits) != 16 {
+		return nil
+	}
+	return bits
+}
+
+// TokenOf is the token of 16 bytes.
+func TokenOf(bits []byte) string {
+	if len(bits) != 16 {
+		return ""
+	}
+	return tokenText.EncodeToString(bits)
+}
 
 // NewID is prefix, 12 hexadecimal digits of milliseconds and 16 random
 // base-36 characters: it rises with time, which keeps index pages few.

@@ -33,6 +33,7 @@ type Payment struct {
 	Method    MethodID     `json:"method"` // of the newest attempt
 	Attempts  []Attempt    `json:"attempts"`
 	Refunds   []Refund     `json:"refunds,omitempty"`
+	SettledAt time.Time    `json:"settled_at,omitzero"` // since when the money is the merchant's to use
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
 }
@@ -122,6 +123,8 @@ type Attempt struct {
 	Captured     int64        `json:"captured"`
 	Refunding    int64        `json:"refunding,omitempty"`
 	Refunded     int64        `json:"refunded,omitempty"`
+	Shares       []int64      `json:"shares,omitempty"`     // of Captured: one for each split, the merchant's last (M8)
+	Reversed     []int64      `json:"reversed,omitempty"`   // of Shares, by refunds
 	Superseded   bool         `json:"superseded,omitempty"` // gave up its reservation; a success is a late one
 	Manual       bool         `json:"manual,omitempty"`     // captured by a later call
 	Action       *Action      `json:"action,omitempty"`
@@ -130,6 +133,7 @@ type Attempt struct {
 	GraceS       int64        `json:"grace_s"`              // seconds after expiry in which a success still counts
 	Silence      time.Time    `json:"silence,omitzero"`     // since when the payer has been silent in requires_action
 	From         string       `json:"from,omitempty"`       // keyed hash of the payer's address: counts reservations (A52)
+	Consent      bool         `json:"consent,omitempty"`    // the payer lets the merchant keep the payment details
 	CreatedAt    time.Time    `json:"created_at"`
 	UpdatedAt    time.Time    `json:"updated_at"`
 }
@@ -193,6 +197,8 @@ type Refund struct {
 	State     RefundState `json:"state"`
 	Amount    int64       `json:"amount"` // minor units
 	Reason    string      `json:"reason"`
+	Reference string      `json:"reference,omitempty"` // the merchant's own; unique within the payment
+	Echo      string      `json:"echo,omitempty"`      // JSON only the dialect reads
 	CreatedAt time.Time   `json:"created_at"`
 	UpdatedAt time.Time   `json:"updated_at"`
 }

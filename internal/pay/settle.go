@@ -1,7 +1,7 @@
 package pay
 
 import (
-	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -55,24 +55,26 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 		}
 		return ErrState("an attempt that is %s cannot become %s", a.State, r.State)
 	}
-	wasFinal := !a.State.Live() || a.Superseded || p.State != PaymentOpen
 	for i, to := range path {
 		t.moveAttempt(p, a, to, r, i == len(path)-1)
 	}
-	return t.derive(p, a, wasFinal)
+	return t.derive(p, a)
 }
 
-// stale reports that r tells nothing new.
+// stale reports that r tells nothing new, or nothing that may still count: a
+// review is ended by a person or a written policy, never by another report.
 func (t *Tab) stale(a *Attempt, r Report) bool {
+	if a.State == AttemptReview {
+		return true
+	}
 	if r.State == a.State {
 		return r.State != AttemptRequiresAction || a.Action != nil
 	}
 	if a.State == AttemptCaptured && (r.State == AttemptProcessing || r.State == AttemptRequiresAction || r.State == AttemptUnknown || r.State == AttemptAuthorized) {
 		return true
 	}
-	done := a.State == AttemptFailed || a.State == AttemptCanceled || a.State == AttemptVoided || a.State == AttemptAuthExpired || a.State == AttemptReview
 	bringsMoney := r.State == AttemptAuthorized || r.State == AttemptCaptured
-	return done && !bringsMoney && a.State != AttemptReview
+	return !a.State.Live() && a.State != AttemptCaptured && !bringsMoney
 }
 
 // agrees compares evidence with our record: currency, bound payment, amounts.
@@ -125,12 +127,12 @@ func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, las
 }
 
 // derive brings the payment, the ledger and the link after an attempt moved.
-func (t *Tab) derive(p *Payment, a *Attempt, late bool) error {
+func (t *Tab) derive(p *Payment, a *Attempt) error {
 	switch a.State {
 	case AttemptCaptured:
 		return t.captured(p, a)
 	case AttemptAuthorized:
-		if late && !t.fits(p, a, a.Authorized) || a.Authorized < a.Requested && !t.Link.Use.Parts {
+		if !t.fits(p, a, a.Authorized) || a.Authorized < a.Requested && !t.Link.Use.Parts {
 			t.prepare(a, OpVoid, a.Authorized) // 5.5c, 5.9
 		}
 	case AttemptFailed:
@@ -167,10 +169,12 @@ func (t *Tab) captured(p *Payment, a *Attempt) error {
 	if !t.Link.Use.Parts {
 		t.Link.UseCount++
 	}
-	t.post("capture:"+string(a.ID), a, a.Captured, t.shares(a.Captured))
+	a.Shares = t.shares(a.Captured)
+	t.post("capture:"+string(a.ID), a, a.Captured, a.Shares)
 	if !t.movePayment(p, PaymentApplied, EventPaymentSucceeded) {
 		return ErrState("a payment that is %s cannot be applied", p.State)
 	}
+	t.callOff(p, a.ID)
 	return t.complete(p)
 }
 
@@ -219,22 +223,16 @@ func (t *Tab) makeRoom(p *Payment, minor int64) {
 // in one transaction (5.6).
 func (t *Tab) surplus(p *Payment, a *Attempt) error {
 	minor := a.Captured - a.Refunding - a.Refunded
-	t.post("capture:"+string(a.ID), a, minor, map[string]int64{"surplus": minor})
+	t.post("capture:"+string(a.ID), a, minor, nil)
 	if p.State != PaymentApplied { // an applied payment stays what it is: only this attempt is too much
 		t.movePayment(p, PaymentSurplus, EventPaymentSurplus)
 	}
-	a.Refunding += minor
-	refund := Refund{
-		ID: RefundID(NewID("ref", t.Now)), Payment: p.ID, Attempt: a.ID, State: RefundRequested, Amount: minor,
-		Reason: "surplus", CreatedAt: t.Now, UpdatedAt: t.Now,
-	}
-	p.Refunds = append(p.Refunds, refund)
-	t.event(EventRefundRequested, "refund", string(refund.ID), "", string(RefundRequested), p.ID)
-	t.prepare(a, OpRefund, minor).Refund = refund.ID
+	t.refund(p, a, RefundWish{Amount: minor, Reason: "surplus"})
 	return nil
 }
 
-// complete closes the link when nothing more is due; what is live is voided.
+// complete closes the link when nothing more is due; what is live is voided,
+// holds that came too late to have a reservation included (M4).
 func (t *Tab) complete(p *Payment) error {
 	total, whole := t.Link.Total()
 	done := whole && t.Link.Use.Parts && t.Link.Applied+t.Link.Released >= total ||
@@ -243,7 +241,7 @@ func (t *Tab) complete(p *Payment) error {
 		return nil
 	}
 	for i := range t.Payments {
-		if other := &t.Payments[i]; other.ID != p.ID && other.State == PaymentOpen {
+		if other := &t.Payments[i]; other.ID != p.ID {
 			t.supersede(other)
 		}
 	}
@@ -264,8 +262,9 @@ func (t *Tab) Refunded(id RefundID, to RefundState) error {
 }
 
 func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
-	if r.State == to || !follows(refundMoves, r.State, to) && (r.State == RefundSucceeded || r.State == RefundFailed) {
-		return nil // known already
+	known := r.State == RefundSucceeded || r.State == RefundFailed || to == RefundSent && r.State != RefundRequested
+	if r.State == to || known {
+		return nil
 	}
 	path := []RefundState{to}
 	if r.State == RefundRequested && to != RefundSent {
@@ -282,7 +281,7 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 		case RefundSucceeded:
 			a.Refunding -= r.Amount
 			a.Refunded += r.Amount
-			t.post("refund:"+string(r.ID), a, -r.Amount, map[string]int64{"surplus": -r.Amount})
+			t.givenBack(a, r)
 		case RefundFailed:
 			a.Refunding -= r.Amount
 		}
@@ -291,44 +290,67 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 	return nil
 }
 
-// post writes a movement into the ledger: what the processor owes us against
-// who it is for. Shares sum to minor (M9).
-func (t *Tab) post(movement string, a *Attempt, minor int64, shares map[string]int64) {
-	line := func(account string, amount int64) {
-		t.Entries = append(t.Entries, Entry{
-			Movement: movement, Line: len(t.Entries), Account: account, Amount: Money{amount, a.Currency}, At: t.Now,
-		})
+// givenBack posts a refund that succeeded: out of what the money was shared
+// to, or out of the surplus it never left.
+func (t *Tab) givenBack(a *Attempt, r *Refund) {
+	if a.Shares == nil {
+		t.post("refund:"+string(r.ID), a, -r.Amount, nil)
+		return
 	}
-	line("processor:"+a.Processor, minor)
-	for i := -1; i < len(t.Link.Splits); i++ {
-		account := "merchant"
-		if i >= 0 {
-			account = fmt.Sprintf("split:%d", i)
-		}
-		if share := shares[account]; share != 0 {
-			line(account, -share)
-		}
+	t.Link.Refunded += r.Amount
+	taken := a.reverse(r.Amount)
+	for i := range taken {
+		taken[i] = -taken[i]
 	}
-	if share := shares["surplus"]; share != 0 {
-		line("surplus", -share)
-	}
+	t.post("refund:"+string(r.ID), a, -r.Amount, taken)
 }
 
+// post writes a movement into the ledger: what the processor owes us against
+// who it is for. Shares, one for each split and the merchant's last, sum to
+// minor (M9); nil is money that is nobody's: surplus.
+func (t *Tab) post(movement string, a *Attempt, minor int64, shares []int64) {
+	line := func(account string, amount int64) {
+		if amount != 0 {
+			t.Entries = append(t.Entries, Entry{
+				Movement: movement, Line: len(t.Entries), Account: account, Amount: Money{amount, a.Currency}, At: t.Now,
+			})
+		}
+	}
+	line("processor:"+a.Processor, minor)
+	if shares == nil {
+		line("surplus", -minor)
+		return
+	}
+	for i, share := range shares[:len(shares)-1] {
+		line(splitID(i), -share)
+	}
+	line("merchant", -shares[len(shares)-1])
+}
+
+func splitID(i int) string { return "split:" + strconv.Itoa(i) }
+
 // shares allocates a capture to the splits and the merchant, which is the
-// implicit last one (M8, DECISIONS 10). Call it after Applied was raised.
-func (t *Tab) shares(minor int64) map[string]int64 {
-	weights, rest := []int64{}, t.Link.Price.Amount
+// implicit last one (M8, DECISIONS 10). Each part of a part-paid link is shared
+// by what the splits have not been given yet, so that none drifts and the last
+// part fills all exactly.
+func (t *Tab) shares(minor int64) []int64 {
+	weights, rest := make([]int64, 0, len(t.Link.Splits)+1), t.Link.Price.Amount
 	for _, s := range t.Link.Splits {
 		weights = append(weights, s.Amount)
 		rest -= s.Amount
 	}
 	if len(weights) == 0 || rest < 0 {
-		return map[string]int64{"merchant": minor}
+		return append(make([]int64, len(t.Link.Splits)), minor)
 	}
-	parts := AllocateNext(t.Link.Applied-minor, minor, append(weights, rest))
-	shares := map[string]int64{"merchant": parts[len(weights)]}
-	for i := range weights {
-		shares[fmt.Sprintf("split:%d", i)] = parts[i]
+	weights = append(weights, rest)
+	if t.Link.Use.Parts {
+		for _, p := range t.Payments {
+			for _, a := range p.Attempts {
+				for i, share := range a.Shares {
+					weights[i] -= share
+				}
+			}
+		}
 	}
-	return shares
+	return Allocate(minor, weights)
 }

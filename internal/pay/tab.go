@@ -12,7 +12,8 @@ import (
 // On an error the tab is not to be stored.
 type Tab struct {
 	Link     Link
-	Payments []Payment // all of them, or on an uncapped link the ones concerned
+	Payments []Payment // all of them, or on a link without a total the ones concerned
+	Slots    []string  // taken by payments that are not on the tab
 
 	Events     []Event     // new, in order
 	Entries    []Entry     // new
@@ -134,6 +135,7 @@ type Begin struct {
 	GraceS    int64
 	From      string
 	Fields    map[string]string
+	Consent   bool
 }
 
 // silence is how long a payer may be silent in requires_action before another
@@ -173,7 +175,7 @@ func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 	}
 	p.Attempts = append(p.Attempts, Attempt{
 		ID: AttemptID(NewID("att", t.Now)), Payment: p.ID, State: AttemptCreated, Processor: b.Processor, Method: b.Method,
-		Currency: t.Link.Price.Currency, Requested: requested, Manual: t.Link.Use.Manual, GraceS: b.GraceS, From: b.From,
+		Currency: t.Link.Price.Currency, Requested: requested, Manual: t.Link.Use.Manual, GraceS: b.GraceS, From: b.From, Consent: b.Consent,
 		CreatedAt: t.Now, UpdatedAt: t.Now,
 	})
 	a := p.Last()
@@ -194,7 +196,7 @@ func (t *Tab) requested(b Begin) (int64, error) {
 	price := t.Link.Price
 	switch {
 	case t.Link.Use.Parts:
-		due := t.Link.AmountDue().Minor - t.reserved(b.Retry)
+		due := t.Link.AmountDue().Minor - t.reserved("")
 		amount := b.Amount
 		if amount == 0 {
 			amount = due
@@ -284,6 +286,9 @@ func (t *Tab) freeSlot(id PaymentID) (slot string, ok bool) {
 		return string(id), true
 	}
 	taken := map[string]bool{}
+	for _, slot := range t.Slots {
+		taken[slot] = true
+	}
 	for _, p := range t.Payments {
 		if p.Slot != "" {
 			taken[p.Slot] = true
@@ -325,17 +330,29 @@ func (t *Tab) takeOver(b Begin) {
 	}
 }
 
-// supersede takes the reservation from a payment. Its attempts may still
-// succeed: a late success. Their void is asked for.
+// supersede takes the reservation, if any, from a payment. Its attempts may
+// still succeed: a late success. Their void is asked for.
 func (t *Tab) supersede(p *Payment) {
-	for i := range p.Attempts {
-		if a := &p.Attempts[i]; a.State.Live() && !a.Superseded {
-			a.Superseded, a.UpdatedAt = true, t.Now
-			t.event(EventAttemptSuperseded, "attempt", string(a.ID), string(a.State), string(a.State), p.ID)
-			t.prepare(a, OpVoid, a.Requested-a.Captured)
-		}
+	t.callOff(p, "")
+	if p.State == PaymentOpen {
+		t.movePayment(p, PaymentCanceled, EventPaymentCanceled)
 	}
-	t.movePayment(p, PaymentCanceled, EventPaymentCanceled)
+}
+
+// callOff supersedes the live attempts of a payment but for keep, and asks for
+// their void; a hold that came after it was superseded is asked for again.
+func (t *Tab) callOff(p *Payment, keep AttemptID) {
+	for i := range p.Attempts {
+		a := &p.Attempts[i]
+		if a.ID == keep || !a.State.Live() || a.Superseded && a.State != AttemptAuthorized {
+			continue
+		}
+		if !a.Superseded {
+			a.Superseded, a.UpdatedAt, p.UpdatedAt = true, t.Now, t.Now
+			t.event(EventAttemptSuperseded, "attempt", string(a.ID), string(a.State), string(a.State), p.ID)
+		}
+		t.prepare(a, OpVoid, a.Requested-a.Captured)
+	}
 }
 
 func (t *Tab) movePayment(p *Payment, to PaymentState, kind EventKind) bool {

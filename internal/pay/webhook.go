@@ -7,6 +7,7 @@ type Endpoint struct {
 	Tenant
 	ID        EndpointID
 	Dialect   string      // words and signs what is sent
+	Label     string      // the owner's name for it; may be empty
 	URL       string      // canonical
 	Kinds     []EventKind // empty: all
 	Link      LinkID      // set: only this link's events

@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
 	"paylink/internal/pay"
 )
 
-const endpointColumns = `merchant, mode, id, dialect, url, kinds, link, enabled, sealed, fail_since, failures, created_at, updated_at`
+const endpointColumns = `merchant, mode, id, dialect, url, kinds, link, enabled, sealed, fail_since, failures, created_at, updated_at, label`
 
 func (q queries) endpoints(ctx context.Context, where string, args ...any) (list []pay.Endpoint, err error) {
 	err = q.each(ctx, `SELECT `+endpointColumns+` FROM webhook_endpoints WHERE `+where, args, func(r rows) error {
@@ -16,7 +17,7 @@ func (q queries) endpoints(ctx context.Context, where string, args ...any) (list
 		var kinds string
 		var sealed []byte
 		var enabled, failSince, created, updated int64
-		if err := r.Scan(&e.Merchant, &e.Mode, &e.ID, &e.Dialect, &e.URL, &kinds, &e.Link, &enabled, &sealed, &failSince, &e.Failures, &created, &updated); err != nil {
+		if err := r.Scan(&e.Merchant, &e.Mode, &e.ID, &e.Dialect, &e.URL, &kinds, &e.Link, &enabled, &sealed, &failSince, &e.Failures, &created, &updated, &e.Label); err != nil {
 			return err
 		}
 		for kind := range strings.SplitSeq(strings.Trim(kinds, ","), ",") {
@@ -67,20 +68,34 @@ func (tx *Tx) PutEndpoint(ctx context.Context, e pay.Endpoint) error {
 		enabled = 1
 	}
 	_, err = tx.exec(ctx, `
-		INSERT INTO webhook_endpoints (`+endpointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		INSERT INTO webhook_endpoints (`+endpointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (merchant, mode, id) DO UPDATE SET url = excluded.url, kinds = excluded.kinds, enabled = excluded.enabled,
 			sealed = excluded.sealed, fail_since = excluded.fail_since, failures = excluded.failures, updated_at = excluded.updated_at`,
-		e.Merchant, e.Mode, e.ID, e.Dialect, e.URL, kinds, e.Link, enabled, sealed, us(e.FailSince), e.Failures, us(e.CreatedAt), us(tx.now))
+		e.Merchant, e.Mode, e.ID, e.Dialect, e.URL, kinds, e.Link, enabled, sealed, us(e.FailSince), e.Failures, us(e.CreatedAt), us(tx.now), e.Label)
+	return err
+}
+
+// DisableHooks ends the endpoints of one link; what is due to them stays.
+func (tx *Tx) DisableHooks(ctx context.Context, t pay.Tenant, link pay.LinkID) error {
+	_, err := tx.exec(ctx, `UPDATE webhook_endpoints SET enabled = 0, updated_at = $4 WHERE merchant = $1 AND mode = $2 AND link = $3`,
+		t.Merchant, t.Mode, link, us(tx.now))
 	return err
 }
 
 const deliveryColumns = `merchant, mode, endpoint, link, seq, event, kind, state, due_at, fence, tries, body, status, problem, first_try, last_try, created_at`
 
-func scanDelivery(r rows) (d pay.Delivery, err error) {
+func (q queries) scanDelivery(r rows) (d pay.Delivery, err error) {
 	var due, first, last, created, status int64
+	var sealed []byte
 	err = r.Scan(&d.Merchant, &d.Mode, &d.Endpoint, &d.Link, &d.Seq, &d.Event, &d.Kind, &d.State, &due, &d.Fence, &d.Tries,
-		&d.Body, &status, &d.Problem, &first, &last, &created)
+		&sealed, &status, &d.Problem, &first, &last, &created)
 	d.Status, d.DueAt, d.FirstTry, d.LastTry, d.CreatedAt = int(status), fromUS(due), fromUS(first), fromUS(last), fromUS(created)
+	if err != nil || sealed == nil {
+		return d, err
+	}
+	if d.Body, err = q.sealer.Open(sealed, ad(d.Tenant, "deliveries", d.ID())); err != nil {
+		err = fmt.Errorf("opening delivery %s: %w", d.ID(), err)
+	}
 	return d, err
 }
 
@@ -105,7 +120,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Du
 				ORDER BY d.due_at LIMIT $4)
 			RETURNING `+deliveryColumns,
 			[]any{us(tx.now), us(tx.now.Add(leaseTime)), us(tx.now.Add(-patience)), limit}, func(r rows) error {
-				d, err := scanDelivery(r)
+				d, err := tx.scanDelivery(r)
 				list = append(list, d)
 				return err
 			})
@@ -125,9 +140,14 @@ func (tx *Tx) fenced(ctx context.Context, set string, d pay.Delivery, args ...an
 }
 
 // KeepBody stores what is about to be sent, before the first byte leaves, so
-// that every retry is the same to the byte (W3).
+// that every retry is the same to the byte (W3). It is sealed: a message may
+// name the payer, and holds the token of the payer's page.
 func (tx *Tx) KeepBody(ctx context.Context, d pay.Delivery, body []byte) error {
-	return tx.fenced(ctx, `body = $7, first_try = $8`, d, body, us(tx.now))
+	sealed, err := tx.sealer.Seal(body, ad(d.Tenant, "deliveries", d.ID()))
+	if err != nil {
+		return err
+	}
+	return tx.fenced(ctx, `body = $7, first_try = $8`, d, sealed, us(tx.now))
 }
 
 // RenewDelivery keeps a claim for another lease.
@@ -137,6 +157,7 @@ func (tx *Tx) RenewDelivery(ctx context.Context, d pay.Delivery) error {
 
 // ReleaseDelivery hands back what was claimed and not tried.
 func (tx *Tx) ReleaseDelivery(ctx context.Context, d pay.Delivery) error {
+	tx.work = true
 	return tx.fenced(ctx, `lease_until = 0`, d)
 }
 
@@ -166,7 +187,7 @@ func (q queries) Deliveries(ctx context.Context, t pay.Tenant, f DeliveryFilter)
 	w.and(f.State != "", "state = ?", f.State)
 	w.and(f.BeforeEvent != "", "(created_at, event, endpoint) < (?, ?, ?)", f.BeforeTime, f.BeforeEvent, f.BeforeEndpoint)
 	err = q.each(ctx, `SELECT `+deliveryColumns+` FROM deliveries WHERE `+w.sql()+` ORDER BY created_at DESC, event DESC, endpoint DESC LIMIT `+w.add(f.Limit), w.args, func(r rows) error {
-		d, err := scanDelivery(r)
+		d, err := q.scanDelivery(r)
 		list = append(list, d)
 		return err
 	})
@@ -190,5 +211,6 @@ func (tx *Tx) Replay(ctx context.Context, t pay.Tenant, f ReplayFilter) (int64, 
 	w.and(!f.To.IsZero(), "created_at < ?", us(f.To))
 	w.and(f.Missing, "state = 'exhausted'")
 	w.and(true, "state <> 'pending' AND state <> 'skipped'")
+	tx.work = true
 	return tx.exec(ctx, `UPDATE deliveries SET state = 'pending', tries = 0, first_try = 0, lease_until = 0, fence = fence + 1, due_at = `+w.add(us(tx.now))+` WHERE `+w.sql(), w.args...)
 }

@@ -51,8 +51,17 @@ type engine interface {
 	// inTx runs fn in a transaction and commits it durably before it returns.
 	// fn may run twice.
 	inTx(ctx context.Context, fn func(runner) error) error
-	// now is the database's clock.
+	// inSnapshot runs fn, which only reads, on the state of one moment.
+	inSnapshot(ctx context.Context, fn func(runner) error) error
+	// now is the database's clock; zero when it has none of its own.
 	now(ctx context.Context) (time.Time, error)
+	// notify tells every listener on the database, naming who tells.
+	notify(ctx context.Context, from string) error
+	// listen calls heard for each notify, and with "" when it has begun to
+	// listen; it returns when ctx ends or the connection breaks.
+	listen(ctx context.Context, heard func(from string)) error
+	// risks is Store.Risks.
+	risks(ctx context.Context) ([]string, error)
 	migrate(ctx context.Context) error
 	lockRow() string // appended to a SELECT that takes rows for an update
 	close()
@@ -115,7 +124,7 @@ type postgres struct{ pool *pgxpool.Pool }
 func openPostgres(ctx context.Context, url string) (*postgres, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("the database URL is not valid: %w", errors.Unwrap(err))
+		return nil, errors.New("the database URL is not valid: it must look like postgres://USER:PASSWORD@HOST:PORT/DATABASE") // err quotes it
 	}
 	cfg.MaxConns = max(cfg.MaxConns, 16)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -130,19 +139,49 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 	return p, nil
 }
 
-// check refuses a server that would lose acknowledged commits (THREATS 13).
+// check refuses a server that is too old.
 func (p *postgres) check(ctx context.Context) error {
-	var version, fsync, commit string
-	err := p.pool.QueryRow(ctx, `SELECT current_setting('server_version_num'), current_setting('fsync'), current_setting('synchronous_commit')`).Scan(&version, &fsync, &commit)
+	var version int
+	err := p.pool.QueryRow(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version)
 	switch {
 	case err != nil:
-		return fmt.Errorf("reaching PostgreSQL: %w", err)
-	case version < "150000":
+		return unreachable(err)
+	case version < 150000:
 		return errors.New("PostgreSQL 15 or later is needed")
-	case fsync != "on" || commit == "off":
-		return errors.New("PostgreSQL runs with fsync or synchronous_commit off: acknowledged payments could be lost")
 	}
 	return nil
+}
+
+// unreachable words why there is no connection on one line, without the URL:
+// its password must not reach a log.
+func unreachable(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) {
+			return fmt.Errorf("PostgreSQL refuses the connection: %s", pg.Message)
+		}
+		reason := strings.Split(strings.TrimSpace(connect.Unwrap().Error()), "\n")
+		return fmt.Errorf("PostgreSQL cannot be reached: %s", strings.TrimSpace(reason[len(reason)-1]))
+	}
+	return fmt.Errorf("PostgreSQL cannot be reached: %w", err)
+}
+
+// durable are the settings without which a commit may not outlive a crash, and
+// what they must not be.
+var durable = []struct{ name, bad string }{{"fsync", "off"}, {"synchronous_commit", "off"}, {"full_page_writes", "off"}}
+
+func (p *postgres) risks(ctx context.Context) (list []string, err error) {
+	for _, d := range durable {
+		var value string
+		if err := p.pool.QueryRow(ctx, `SELECT current_setting($1)`, d.name).Scan(&value); err != nil {
+			return nil, fmt.Errorf("reading the server's settings: %w", err)
+		}
+		if value == d.bad {
+			list = append(list, fmt.Sprintf("PostgreSQL runs with %s %s: acknowledged payments could be lost", d.name, value))
+		}
+	}
+	return list, nil
 }
 
 func (p *postgres) reader() runner  { return pgRunner{p.pool} }
@@ -152,6 +191,61 @@ func (p *postgres) close()          { p.pool.Close() }
 func (p *postgres) now(ctx context.Context) (now time.Time, err error) {
 	err = p.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
 	return now.UTC(), err
+}
+
+const (
+	channel    = "paylink_work"
+	listenTest = 30 * time.Second // of silence, after which the connection is tested
+	connTime   = 5 * time.Second  // to connect, or to answer the test
+)
+
+func (p *postgres) notify(ctx context.Context, from string) error {
+	_, err := p.pool.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, from)
+	return err
+}
+
+// listen has a connection of its own: one of the pool would be missed there.
+func (p *postgres) listen(ctx context.Context, heard func(from string)) error {
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is not used again
+	heard("")
+	for {
+		quiet, cancel := context.WithTimeout(ctx, listenTest)
+		told, err := conn.WaitForNotification(quiet)
+		cancel()
+		switch {
+		case err == nil:
+			heard(told.Payload)
+			continue
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, context.DeadlineExceeded):
+			return err
+		}
+		test, cancel := context.WithTimeout(ctx, connTime)
+		err = conn.Ping(test)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (p *postgres) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connTime)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, p.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
+		conn.Close(ctx) //nolint:errcheck // the first error tells
+		return nil, err
+	}
+	return conn, nil
 }
 
 func (p *postgres) migrate(ctx context.Context) error {
@@ -168,6 +262,12 @@ func (p *postgres) migrate(ctx context.Context) error {
 // first, and a unique index is the second barrier (docs/adr/0003).
 func (p *postgres) inTx(ctx context.Context, fn func(runner) error) error {
 	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error { return fn(pgRunner{tx}) })
+}
+
+// inSnapshot is a transaction that keeps the snapshot of its first statement.
+func (p *postgres) inSnapshot(ctx context.Context, fn func(runner) error) error {
+	return pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+		func(tx pgx.Tx) error { return fn(pgRunner{tx}) })
 }
 
 type pgConn interface {
@@ -189,7 +289,8 @@ func (r pgRunner) query(ctx context.Context, query string, args ...any) (rows, e
 // ---- SQLite
 
 func openSQLite(ctx context.Context, path string) (*lite, error) {
-	dsn := "file:" + strings.ReplaceAll(path, "?", "%3f") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)"
+	// temp_store: what a savepoint may have to undo is noted in memory, not in a file.
+	dsn := "file:" + strings.ReplaceAll(path, "?", "%3f") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(ON)&_pragma=cache_size(-16000)&_pragma=temp_store(MEMORY)"
 	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
 		return nil, err
@@ -228,8 +329,53 @@ func olderThan(version, least string) bool {
 
 func (l *lite) lockRow() string { return "" } // an immediate transaction holds the whole file
 
-func (l *lite) now(context.Context) (time.Time, error) { return time.Now().UTC(), nil }
+func (l *lite) now(context.Context) (time.Time, error) { return time.Time{}, nil }
+
+func (l *lite) notify(context.Context, string) error { return nil } // the file has one node
+
+func (l *lite) listen(ctx context.Context, _ func(string)) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// fullSync is PRAGMA synchronous=FULL; EXTRA is 3.
+const fullSync = 2
+
+func (l *lite) risks(ctx context.Context) (list []string, err error) {
+	err = l.inTx(ctx, func(r runner) error { // the writer's own connection is the one to ask
+		list = nil
+		rows, err := r.query(ctx, `PRAGMA synchronous`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		level := 0
+		for rows.Next() {
+			if err := rows.Scan(&level); err != nil {
+				return err
+			}
+		}
+		if level < fullSync {
+			list = append(list, "SQLite runs with synchronous below FULL: acknowledged payments could be lost")
+		}
+		return rows.Err()
+	})
+	return list, err
+}
 
 func (l *lite) migrate(ctx context.Context) error {
 	return migrateWith(ctx, goose.DialectSQLite3, l.write)
+}
+
+// inSnapshot is a deferred transaction: it takes no lock, and reads the log as
+// long as it was at its first statement.
+func (l *lite) inSnapshot(ctx context.Context, fn func(runner) error) error {
+	tx, err := l.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	stmts := newStatements(tx)
+	defer stmts.close()
+	return fn(stmts)
 }

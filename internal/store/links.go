@@ -87,7 +87,7 @@ func (tx *Tx) linkValues(l pay.Link, lastHash string) ([]any, error) {
 	search := strings.ToLower(l.Description + "\n" + l.Reference + "\n" + string(l.ID))
 	return []any{l.Merchant, l.Mode, l.ID, l.Seq, l.State, l.Dialect, orNull(l.WireID), orNull(l.Reference), orNull(l.UniqueRef), search,
 		l.Price.Currency, total, l.Applied, l.Released, l.UseCount, l.Use.Max, orNull(us(l.DueAt())), us(l.CreatedAt), us(l.FirstViewedAt),
-		body, sealed, lastHash}, nil
+		body, sealed, lastHash, l.Account}, nil
 }
 
 // InsertLink stores a new link. stored is false when its id, wire id or unique
@@ -99,8 +99,8 @@ func (tx *Tx) InsertLink(ctx context.Context, l pay.Link, lastHash string) (stor
 	}
 	n, err := tx.exec(ctx, `
 		INSERT INTO links (merchant, mode, id, seq, state, dialect, wire_id, reference, unique_ref, search,
-			currency, total, applied, released, use_count, max_uses, due_at, created_at, first_viewed_at, body, sealed, last_hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+			currency, total, applied, released, use_count, max_uses, due_at, created_at, first_viewed_at, body, sealed, last_hash, account)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 		ON CONFLICT DO NOTHING`, values...)
 	return n == 1, err
 }

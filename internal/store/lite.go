@@ -149,7 +149,7 @@ func runOne(ctx context.Context, stmts *statements, w *waiting) error {
 	if _, err := stmts.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	w.err = guarded(w.fn, stmts)
+	w.err = guarded(w.fn, unbroken{stmts})
 	if w.err != nil {
 		if _, err := stmts.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return err
@@ -157,6 +157,18 @@ func runOne(ctx context.Context, stmts *statements, w *waiting) error {
 	}
 	_, err := stmts.exec(ctx, "RELEASE one")
 	return err
+}
+
+// unbroken runs statements to their end although the caller has gone: SQLite
+// answers an interrupted write by rolling back the whole group.
+type unbroken struct{ *statements }
+
+func (u unbroken) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return u.statements.exec(context.WithoutCancel(ctx), query, args...)
+}
+
+func (u unbroken) query(ctx context.Context, query string, args ...any) (rows, error) {
+	return u.statements.query(context.WithoutCancel(ctx), query, args...)
 }
 
 // guarded turns a panic of one caller into that caller's error: the others of

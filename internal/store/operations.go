@@ -19,17 +19,22 @@ type OperationJob struct {
 	Fence int64
 }
 
-func (tx *Tx) insertOperation(ctx context.Context, t pay.Tenant, o pay.Operation) error {
+func (tx *Tx) insertOperation(ctx context.Context, t pay.Tenant, o pay.Operation, later bool) error {
 	body, err := text(o)
 	if err != nil {
 		return err
 	}
 	// Whoever prepared it runs it at once, under a first lease; a job takes
-	// over when that one dies.
+	// over when that one dies, and at once where it is left to the workers.
+	lease := tx.now
+	if !later {
+		lease = lease.Add(leaseTime)
+	}
+	tx.work = true
 	_, err = tx.exec(ctx, `
 		INSERT INTO operations (merchant, mode, id, link, attempt, kind, state, created_at, updated_at, body, due_at, lease_until, fence, tries)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, 1, 0)`,
-		t.Merchant, t.Mode, o.ID, o.Link, o.Attempt, o.Kind, o.State, us(o.CreatedAt), body, us(tx.now), us(tx.now.Add(leaseTime)))
+		t.Merchant, t.Mode, o.ID, o.Link, o.Attempt, o.Kind, o.State, us(o.CreatedAt), body, us(tx.now), us(lease))
 	return err
 }
 
@@ -99,8 +104,9 @@ func (tx *Tx) RenewOperation(ctx context.Context, j OperationJob) error {
 	return err
 }
 
-// ReleaseOperations hands back what this node claimed and did not run.
+// ReleaseOperation hands back what this node claimed and did not run.
 func (tx *Tx) ReleaseOperation(ctx context.Context, j OperationJob) error {
+	tx.work = true
 	_, err := tx.exec(ctx, `UPDATE operations SET lease_until = 0 WHERE merchant = $1 AND mode = $2 AND id = $3 AND fence = $4`,
 		j.Merchant, j.Mode, j.ID, j.Fence)
 	return err

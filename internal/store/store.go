@@ -20,8 +20,11 @@ type Sealer interface {
 // Store is one database.
 type Store struct {
 	queries
-	engine engine
-	clock  func() time.Time
+	engine   engine
+	clock    *clock
+	injected bool          // the clock is a test's
+	node     string        // what this node calls itself to the others
+	written  chan struct{} // a commit left work; see Neighbors
 }
 
 // queries are the reads, shared by Store and Tx.
@@ -37,7 +40,7 @@ type sealerBox struct{ Sealer }
 type Options struct {
 	URL   string           // postgres://…; empty: SQLite at Path
 	Path  string           // of the SQLite file
-	Clock func() time.Time // default time.Now
+	Clock func() time.Time // of a test; default: the local clock, kept to the database's
 }
 
 // Open reaches the database. It applies no migration: see Migrate.
@@ -52,10 +55,20 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Clock == nil {
-		o.Clock = time.Now
+	s := &Store{
+		queries: queries{r: e.reader(), sealer: &sealerBox{}}, engine: e, injected: o.Clock != nil,
+		node: pay.NewID("node", time.Now()), written: make(chan struct{}, 1),
 	}
-	return &Store{queries: queries{r: e.reader(), sealer: &sealerBox{}}, engine: e, clock: o.Clock}, nil
+	if s.injected {
+		s.clock = newClock(o.Clock, monotonic())
+		return s, nil
+	}
+	s.clock = newClock(time.Now, monotonic())
+	if err := s.clock.start(ctx, e); err != nil {
+		e.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // UseSealer gives the store the keyset; needed before any fact is read or written.
@@ -69,10 +82,11 @@ func (s *Store) Migrate(ctx context.Context) error { return s.engine.migrate(ctx
 func (s *Store) Close() { s.engine.close() }
 
 // Now is the clock's time in UTC, at the precision the store keeps.
-func (s *Store) Now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+func (s *Store) Now() time.Time { return s.clock.now().UTC().Truncate(time.Microsecond) }
 
-// DatabaseNow is the database's clock, for the check against ours.
-func (s *Store) DatabaseNow(ctx context.Context) (time.Time, error) { return s.engine.now(ctx) }
+// Risks names what about the database could lose an acknowledged payment, each
+// as a sentence; live mode refuses to run with any (THREATS 13).
+func (s *Store) Risks(ctx context.Context) ([]string, error) { return s.engine.risks(ctx) }
 
 // Ping fails when the database does not answer.
 func (s *Store) Ping(ctx context.Context) error {
@@ -88,6 +102,7 @@ type Tx struct {
 	queries
 	now  time.Time
 	lock string
+	work bool // it leaves something to do for the workers of any node
 }
 
 // Now is the one reading of the clock for the whole transaction.
@@ -106,9 +121,16 @@ const txAttempts = 10
 func (s *Store) InTx(ctx context.Context, fn func(*Tx) error) error {
 	now := s.Now()
 	for attempt := 1; ; attempt++ {
+		work := false
 		err := s.engine.inTx(ctx, func(r runner) error {
-			return fn(&Tx{queries: queries{r: r, sealer: s.sealer}, now: now, lock: s.engine.lockRow()})
+			tx := &Tx{queries: queries{r: r, sealer: s.sealer}, now: now, lock: s.engine.lockRow()}
+			err := fn(tx)
+			work = tx.work
+			return err
 		})
+		if err == nil && work {
+			s.work()
+		}
 		if !isTransient(err) || attempt == txAttempts {
 			return err
 		}

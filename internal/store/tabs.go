@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"slices"
+	"strconv"
 
 	"paylink/internal/pay"
 )
@@ -11,42 +13,75 @@ import (
 // Held is a link's tab, locked by this transaction.
 type Held struct {
 	pay.Tab
+	Later    bool // its operations are left to the workers
 	wasSeq   int64
 	lastHash string
 }
 
 // Tab reads a link with its payments for reading.
 func (q queries) Tab(ctx context.Context, t pay.Tenant, id pay.LinkID) (pay.Tab, error) {
-	h, err := q.tab(ctx, t, id, "", nil)
-	return h.Tab, err
+	row, err := q.link(ctx, ofLink("id"), "", t.Merchant, t.Mode, id)
+	if err != nil {
+		return pay.Tab{}, err
+	}
+	tab := pay.Tab{Link: row.link}
+	tab.Payments, err = q.tabPayments(ctx, "", []any{t.Merchant, t.Mode, id})
+	return tab, err
 }
+
+// maxTab is how many payments a tab holds; the newest, where there are more.
+const maxTab = 1000
+
+// ofLink is the condition that names a link, whose id is in column.
+func ofLink(column string) string { return `merchant = $1 AND mode = $2 AND ` + column + ` = $3` }
 
 // HoldTab takes the link's row for this transaction and reads what hangs off
-// it. On an uncapped link only live payments and those in also are read.
+// it. Of a link without a total only the open payments, the newest and those
+// in also are read, and the slots that others hold. Its time is the
+// transaction's, or the link's last change where another clock was ahead: time
+// never runs backwards within a link (E2).
 func (tx *Tx) HoldTab(ctx context.Context, t pay.Tenant, id pay.LinkID, also ...pay.PaymentID) (*Held, error) {
-	h, err := tx.tab(ctx, t, id, tx.lock, also)
-	h.Now = tx.now
-	return &h, err
-}
-
-func (q queries) tab(ctx context.Context, t pay.Tenant, id pay.LinkID, lock string, also []pay.PaymentID) (h Held, err error) {
-	row, err := q.link(ctx, `merchant = $1 AND mode = $2 AND id = $3`, lock, t.Merchant, t.Mode, id)
+	row, err := tx.link(ctx, ofLink("id"), tx.lock, t.Merchant, t.Mode, id)
 	if err != nil {
-		return h, err
+		return nil, err
 	}
-	h.Link, h.wasSeq, h.lastHash = row.link, row.link.Seq, row.lastHash
+	h := &Held{wasSeq: row.link.Seq, lastHash: row.lastHash}
+	h.Link, h.Now = row.link, tx.now
+	if h.Link.UpdatedAt.After(h.Now) {
+		h.Now = h.Link.UpdatedAt
+	}
 	filter := ""
 	args := []any{t.Merchant, t.Mode, id}
-	if _, whole := row.link.Total(); !whole && lock != "" {
-		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE merchant = $1 AND mode = $2 AND link = $3)`
+	_, whole := h.Link.Total()
+	if !whole {
+		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `)`
 		for _, p := range also {
 			args = append(args, p)
-			filter += ` OR id = $` + string(rune('0'+len(args)))
+			filter += ` OR id = $` + strconv.Itoa(len(args))
 		}
 		filter += `)`
 	}
-	h.Payments, err = q.payments(ctx, `SELECT body FROM payments WHERE merchant = $1 AND mode = $2 AND link = $3`+filter+` ORDER BY number LIMIT 1000`, args)
+	if h.Payments, err = tx.tabPayments(ctx, filter, args); err != nil {
+		return nil, err
+	}
+	if whole && len(h.Payments) < maxTab || !whole && h.Link.Use.Max == 0 {
+		return h, nil // all slots are on the tab, or none is shared
+	}
+	err = tx.each(ctx, `SELECT slot FROM payments WHERE slot IS NOT NULL AND `+ofLink("link"), args[:3], func(r rows) error {
+		var slot string
+		err := r.Scan(&slot)
+		if !slices.ContainsFunc(h.Payments, func(p pay.Payment) bool { return p.Slot == slot }) {
+			h.Slots = append(h.Slots, slot)
+		}
+		return err
+	})
 	return h, err
+}
+
+func (q queries) tabPayments(ctx context.Context, filter string, args []any) ([]pay.Payment, error) {
+	list, err := q.payments(ctx, `SELECT body FROM payments WHERE `+ofLink("link")+filter+` ORDER BY number DESC LIMIT `+strconv.Itoa(maxTab), args)
+	slices.Reverse(list)
+	return list, err
 }
 
 // payments reads payments whole: attempts and refunds are in the body.
@@ -140,7 +175,7 @@ func (tx *Tx) Save(ctx context.Context, h *Held) error {
 		}
 	}
 	for _, o := range h.Operations {
-		if err := tx.insertOperation(ctx, h.Link.Tenant, o); err != nil {
+		if err := tx.insertOperation(ctx, h.Link.Tenant, o, h.Later); err != nil {
 			return err
 		}
 	}
@@ -229,19 +264,30 @@ func (tx *Tx) appendEvents(ctx context.Context, tab *pay.Tab, parts []SealedPart
 			t.Merchant, t.Mode, e.Link, e.Seq, e.ID, e.Kind, us(e.At), string(e.Record), sealed, e.PrevHash, e.Hash); err != nil {
 			return err
 		}
-		// A native endpoint hears of every link, a dialect's of its own (DECISIONS 14).
-		if _, err := tx.exec(ctx, `
+		// An endpoint that is switched off hears later, by a replay of what is missing (W5).
+		n, err := tx.exec(ctx, `
 			INSERT INTO deliveries (merchant, mode, endpoint, link, seq, event, kind, state, due_at, lease_until, fence, tries,
 				status, problem, first_try, last_try, created_at)
-			SELECT merchant, mode, id, cast($3 AS TEXT), cast($4 AS BIGINT), cast($5 AS TEXT), cast($6 AS TEXT), 'pending', cast($7 AS BIGINT), 0, 0, 0, 0, '', 0, 0, cast($7 AS BIGINT)
+			SELECT merchant, mode, id, cast($3 AS TEXT), cast($4 AS BIGINT), cast($5 AS TEXT), cast($6 AS TEXT),
+				CASE WHEN enabled = 1 THEN 'pending' ELSE 'exhausted' END, cast($7 AS BIGINT), 0, 0, 0,
+				0, CASE WHEN enabled = 1 THEN '' ELSE 'the endpoint is disabled' END, 0, 0, cast($7 AS BIGINT)
 			FROM webhook_endpoints
-			WHERE merchant = $1 AND mode = $2 AND enabled = 1 AND (dialect = 'native' OR dialect = $8)
-				AND (link = '' OR link = $3) AND (kinds = '' OR kinds LIKE '%,' || cast($6 AS TEXT) || ',%')`,
-			t.Merchant, t.Mode, e.Link, e.Seq, e.ID, e.Kind, us(tx.now), tab.Link.Dialect); err != nil {
+			WHERE merchant = $1 AND mode = $2 AND `+endpointWants("webhook_endpoints", "$3", "cast($6 AS TEXT)", "$8"),
+			t.Merchant, t.Mode, e.Link, e.Seq, e.ID, e.Kind, us(tx.now), tab.Link.Dialect)
+		if err != nil {
 			return err
 		}
+		tx.work = tx.work || n > 0
 	}
 	return nil
+}
+
+// endpointWants is the condition under which an endpoint hears of an event: a
+// native one of every link, a dialect's of its own (DECISIONS 14).
+func endpointWants(endpoint, link, kind, dialect string) string {
+	return `(` + endpoint + `.dialect = 'native' OR ` + endpoint + `.dialect = ` + dialect + `)
+		AND (` + endpoint + `.link = '' OR ` + endpoint + `.link = ` + link + `)
+		AND (` + endpoint + `.kinds = '' OR ` + endpoint + `.kinds LIKE '%,' || ` + kind + ` || ',%')`
 }
 
 const eventColumns = `merchant, mode, id, record, sealed, prev_hash, hash, coalesce(position, 0)`

@@ -58,11 +58,17 @@ type Locator struct {
 
 // Locate finds the tenants a value belongs to; expired finds are left out.
 func (s *Store) Locate(ctx context.Context, kind, hash string) (list []Locator, err error) {
-	err = s.each(ctx, `SELECT merchant, mode, ref FROM locators WHERE kind = $1 AND hash = $2 AND (expires_at = 0 OR expires_at > $3) ORDER BY merchant, mode, ref`,
-		[]any{kind, hash, us(s.Now())}, func(r rows) error {
+	// The time is compared here: a parameter that the WHERE of an index speaks of
+	// makes SQLite plan the statement anew at each call.
+	now := us(s.Now())
+	err = s.each(ctx, `SELECT merchant, mode, ref, expires_at FROM locators WHERE kind = $1 AND hash = $2 ORDER BY merchant, mode, ref`,
+		[]any{kind, hash}, func(r rows) error {
 			var l Locator
-			err := r.Scan(&l.Merchant, &l.Mode, &l.Ref)
-			list = append(list, l)
+			var expires int64
+			err := r.Scan(&l.Merchant, &l.Mode, &l.Ref, &expires)
+			if expires == 0 || expires > now {
+				list = append(list, l)
+			}
 			return err
 		})
 	return list, err
@@ -72,6 +78,26 @@ func (s *Store) Locate(ctx context.Context, kind, hash string) (list []Locator, 
 func (tx *Tx) AddLocator(ctx context.Context, kind, hash string, l Locator, until time.Time) error {
 	_, err := tx.exec(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 		kind, hash, l.Merchant, l.Mode, l.Ref, us(until))
+	return err
+}
+
+// Claim takes a name that only one in the whole installation may have. ours is
+// false when another has it; having it already is no error.
+func (tx *Tx) Claim(ctx context.Context, kind, hash string, l Locator) (ours bool, err error) {
+	n, err := tx.exec(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at, sole) VALUES ($1, $2, $3, $4, $5, 0, 1) ON CONFLICT DO NOTHING`,
+		kind, hash, l.Merchant, l.Mode, l.Ref)
+	if err != nil || n == 1 {
+		return n == 1, err
+	}
+	var owner Locator
+	err = tx.one(ctx, `SELECT merchant, mode, ref FROM locators WHERE kind = $1 AND hash = $2 AND sole = 1`, []any{kind, hash}, &owner.Merchant, &owner.Mode, &owner.Ref)
+	return owner == l, err
+}
+
+// DropLocator makes a value of a link or credential unfindable for good.
+func (tx *Tx) DropLocator(ctx context.Context, kind, hash string, l Locator) error {
+	_, err := tx.exec(ctx, `DELETE FROM locators WHERE kind = $1 AND hash = $2 AND merchant = $3 AND mode = $4 AND ref = $5`,
+		kind, hash, l.Merchant, l.Mode, l.Ref)
 	return err
 }
 
@@ -230,4 +256,10 @@ func (s *Store) Number(ctx context.Context, t pay.Tenant) (numbered int64, err e
 		return err
 	})
 	return numbered, err
+}
+
+// FeedEnd is the position of the newest numbered event; 0 when there is none.
+func (q queries) FeedEnd(ctx context.Context, t pay.Tenant) (last int64, err error) {
+	err = q.one(ctx, `SELECT coalesce(max(position), 0) FROM events WHERE merchant = $1 AND mode = $2 AND position IS NOT NULL`, []any{t.Merchant, t.Mode}, &last)
+	return last, err
 }

@@ -25,10 +25,16 @@ const (
 	handlerTime    = 30 * time.Second
 )
 
+const hsts = "max-age=63072000; includeSubDomains" // two years, in seconds
+
 // EdgeOptions are the settings of Edge; the zero value is the defaults.
 type EdgeOptions struct {
 	MaxBody int64          // bytes; 0 is DefaultMaxBody, never above CeilingMaxBody
 	Trusted []netip.Prefix // proxies whose X-Forwarded-For counts
+	// HTTPS says that the public URL is https: browsers are told to come by
+	// nothing else from then on. Over http they ignore that, and a machine of
+	// development must never say it.
+	HTTPS bool
 	// Observe hears of every request after its answer: for metrics. Route is
 	// the pattern that matched, "" when none did.
 	Observe func(route, method string, status int, took time.Duration)
@@ -82,6 +88,9 @@ func Edge(log *slog.Logger, next http.Handler, o EdgeOptions) http.Handler {
 		r = r.WithContext(ctx)
 		out := &recorder{ResponseWriter: w}
 		out.Header().Set("Request-Id", in.id)
+		if o.HTTPS {
+			out.Header().Set("Strict-Transport-Security", hsts)
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = &timedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), control: http.NewResponseController(w)}
 		}

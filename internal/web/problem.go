@@ -122,7 +122,7 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	if after := RetryAfter(e); after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(after))
 	}
-	if err := answer(w, p.Status, "application/problem+json", p); err != nil {
+	if err := JSONAs(w, p.Status, "application/problem+json", p); err != nil {
 		w.WriteHeader(http.StatusInternalServerError) // a text that is not UTF-8 found its way into the error
 	}
 }

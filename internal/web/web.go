@@ -58,10 +58,11 @@ func run(h Handler, w http.ResponseWriter, r *http.Request) (err error) {
 // JSON answers v with status. The whole of it is made before the first byte is
 // sent. Members of maps are in order, so the same v is the same bytes.
 func JSON(w http.ResponseWriter, status int, v any) error {
-	return answer(w, status, "application/json", v)
+	return JSONAs(w, status, "application/json", v)
 }
 
-func answer(w http.ResponseWriter, status int, contentType string, v any) error {
+// JSONAs is JSON under another content type.
+func JSONAs(w http.ResponseWriter, status int, contentType string, v any) error {
 	var body bytes.Buffer
 	if err := json.MarshalWrite(&body, v, json.Deterministic(true)); err != nil {
 		return &pay.Error{Kind: pay.Internal, Code: "internal_error", Err: err}

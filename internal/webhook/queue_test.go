@@ -264,6 +264,27 @@ func TestSlowEndpointDelaysNobody(t *testing.T) {
 	})
 }
 
+// What is claimed beyond what an endpoint can take at once is not left until
+// its lease ends.
+func TestBusyEndpointIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b books
+		for n := range 1000 {
+			b.add("busy.example", fmt.Sprint("evt_", n), nil)
+		}
+		start := time.Now()
+		run(t, &b, func(context.Context, egress.Request) (egress.Answer, error) {
+			time.Sleep(50 * time.Millisecond)
+			return egress.Answer{Status: 200}, nil
+		}, time.Minute)
+		for _, i := range b.items {
+			if i.Delivery.State != pay.DeliveryDelivered || i.ended.Sub(start) > 5*time.Second {
+				t.Fatalf("%s is %s after %v", i.Delivery.ID(), i.Delivery.State, i.ended.Sub(start))
+			}
+		}
+	})
+}
+
 func TestFailingEndpointGetsLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b books

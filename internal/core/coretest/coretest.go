@@ -35,6 +35,22 @@ type World struct {
 	Shop    pay.Caller // native
 	Pine    pay.Caller // pinelabs
 	Key     string     // of Shop
+
+	mu     sync.Mutex
+	alarms map[string]int
+}
+
+// Alarms is how often an alarm of a kind was raised.
+func (w *World) Alarms(kind string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.alarms[kind]
+}
+
+func (w *World) alarm(kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alarms[kind]++
 }
 
 // PineID and PineSecret are the shop's Pine Labs credential.
@@ -67,7 +83,7 @@ func (c *Clock) Add(d time.Duration) {
 func New(t *testing.T, o store.Options) *World {
 	t.Helper()
 	ctx := context.Background()
-	w := &World{Clock: &Clock{now: time.Now()}, Key: "paylink_test_sk_shop0123456789abcdef"}
+	w := &World{Clock: &Clock{now: time.Now()}, Key: "paylink_test_sk_shop0123456789abcdef", alarms: map[string]int{}}
 	o.Clock = w.Clock.Now
 	w.Store = storetest.Open(t, o)
 	keys, err := core.OpenKeys(ctx, w.Store, make([]byte, 32))
@@ -86,6 +102,7 @@ func New(t *testing.T, o store.Options) *World {
 		Store: w.Store, Keys: keys, Processors: []processor.Driver{w.Sandbox},
 		Methods: []method.Method{card.Method, bankredirect.Method, banktransfer.Method},
 		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://pay.test", CheckURL: w.Egress.CheckURL,
+		Metrics: core.Metrics{Alarm: w.alarm},
 	})
 	w.Sandbox.SetCallback(func(ctx context.Context, tn pay.Tenant, h http.Header, raw []byte) error {
 		return w.Callback(ctx, sandbox.Name, tn, h, raw)

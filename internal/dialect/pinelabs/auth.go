@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -96,10 +97,27 @@ func choose(grants []core.Grant, secret string) (core.Grant, bool) {
 // Authenticate asks core for the caller of a bearer token. The headers
 // Merchant-ID, Request-ID and Request-Timestamp decide nothing (sheet 3).
 func (d *pinelabs) Authenticate(r *http.Request) (pay.Caller, error) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	token = strings.TrimSpace(token)
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+	token := bearer(r)
+	if token == "" {
 		return pay.Caller{}, pay.ErrUnauthorized
 	}
 	return d.core.AuthenticateToken(r.Context(), name, token, web.RequestID(r))
+}
+
+// bearer is the token in "Authorization: Bearer …", "" without one.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// ourToken is the form of the tokens that core issues: 32 bytes in base64url.
+var ourToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// HasCredential knows our tokens, and the provider's header beside any Bearer.
+func (d *pinelabs) HasCredential(r *http.Request) bool {
+	token := bearer(r)
+	return ourToken.MatchString(token) || token != "" && r.Header.Get("Request-Timestamp") != ""
 }

@@ -1,7 +1,6 @@
 package pinelabs
 
 import (
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,9 +30,9 @@ func play(t *testing.T, file string, o store.Options) {
 	world := coretest.New(t, o)
 	d := New(world.Core, "https://pay.example").(*pinelabs)
 	d.now = world.Clock.Now
-	mux := http.NewServeMux()
+	mux := web.NewMux(d.Fail)
 	for _, route := range d.Routes() {
-		mux.Handle(route.Pattern, web.Handle(route.Handle, d.Fail))
+		mux.Route(route.Pattern, route.Handle)
 	}
 	at := world.Clock.Now().UTC()
 	dialecttest.Play(t, mux, file, map[string]string{

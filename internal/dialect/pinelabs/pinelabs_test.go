@@ -328,9 +328,9 @@ func TestErrors(t *testing.T) {
 
 func TestRoutesFitOneMux(t *testing.T) {
 	d := New(nil, "https://pay.example")
-	mux := http.NewServeMux()
+	mux := web.NewMux(d.Fail)
 	for _, r := range d.Routes() {
-		mux.Handle(r.Pattern, web.Handle(r.Handle, d.Fail))
+		mux.Route(r.Pattern, r.Handle)
 	}
 	for path, status := range map[string]int{
 		"GET /api/auth/v1/token": 405, "GET /api/pay/v1/paymentlink": 405, "DELETE /api/pay/v1/paymentlink/pl-1": 405,

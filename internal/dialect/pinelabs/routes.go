@@ -35,8 +35,7 @@ func New(c *core.Core, publicURL string) dialect.Dialect {
 
 func (d *pinelabs) Name() string { return name }
 
-// Routes are the endpoints of sheet 4 that are built. The patterns without a
-// method catch what is left: a known path with another method is a 405.
+// Routes are the endpoints of sheet 4 that are built.
 func (d *pinelabs) Routes() []dialect.Route {
 	return []dialect.Route{
 		{Pattern: "POST /api/auth/v1/token", Handle: d.token},
@@ -44,31 +43,7 @@ func (d *pinelabs) Routes() []dialect.Route {
 		{Pattern: "GET /api/pay/v1/paymentlink/{id}", Handle: d.read},
 		{Pattern: "GET /api/pay/v1/paymentlink/ref/{ref}", Handle: d.readByReference},
 		{Pattern: "PUT /api/pay/v1/paymentlink/{id}/cancel", Handle: d.cancel},
-		{Pattern: "/api/auth/v1/token", Handle: otherMethod("POST")},
-		{Pattern: "/api/pay/v1/paymentlink", Handle: otherMethod("POST")},
-		{Pattern: "/api/pay/v1/paymentlink/{rest...}", Handle: otherPath},
 	}
-}
-
-func otherMethod(allowed string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("Allow", allowed)
-		return web.ErrMethod
-	}
-}
-
-// otherPath answers below the links' path where no route matches.
-func otherPath(w http.ResponseWriter, r *http.Request) error {
-	parts := strings.Split(r.PathValue("rest"), "/")
-	switch {
-	case len(parts) == 1 && parts[0] != "", len(parts) == 2 && parts[0] == "ref" && parts[1] != "":
-		w.Header().Set("Allow", "GET, HEAD")
-		return web.ErrMethod
-	case len(parts) == 2 && parts[1] == "cancel":
-		w.Header().Set("Allow", "PUT")
-		return web.ErrMethod
-	}
-	return pay.ErrNotFound
 }
 
 func (d *pinelabs) create(w http.ResponseWriter, r *http.Request) error {
@@ -105,7 +80,7 @@ func (d *pinelabs) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if made.First {
-		return web.JSON(w, http.StatusCreated, newLinkOut(made.Link, nil, d.payURL(made.Link)))
+		return web.JSON(w, http.StatusCreated, newLinkOut(made.Link, nil, d.PayURL(d.publicURL, made.Link)))
 	}
 	if on, err := d.setting(r, who, settingDuplicate); err != nil {
 		return err
@@ -179,16 +154,19 @@ func (d *pinelabs) find(r *http.Request, who pay.Caller) (core.LinkView, error) 
 }
 
 func (d *pinelabs) answer(w http.ResponseWriter, v core.LinkView) error {
-	return web.JSON(w, http.StatusOK, newLinkOut(v.Link, v.Payments, d.payURL(v.Link)))
+	return web.JSON(w, http.StatusOK, newLinkOut(v.Link, v.Payments, d.PayURL(d.publicURL, v.Link)))
 }
 
-// payURL is what the merchant hands to the payer. The provider's own paths are
-// seven characters; ours carry at least 128 random bits.
-func (d *pinelabs) payURL(l pay.Link) string {
-	if d.publicURL == "" {
-		return d.core.PayURL(l)
-	}
-	return d.publicURL + "/l/" + l.Token
+// payPath is where the provider's own pages are: seven characters follow it
+// there, and our token here, which carries 128 random bits.
+const payPath = "/PLUTUS/"
+
+// PayURL is what the merchant hands to the payer.
+func (d *pinelabs) PayURL(base string, l pay.Link) string { return base + payPath + l.Token }
+
+// Pages are those addresses.
+func (d *pinelabs) Pages() []dialect.Page {
+	return []dialect.Page{{Pattern: "GET " + payPath + "{token}", Token: func(r *http.Request) string { return r.PathValue("token") }}}
 }
 
 // The merchant settings of this dialect; each is on when its value is "true".

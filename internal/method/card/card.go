@@ -17,13 +17,13 @@ type card struct{}
 
 // numbers are published for tests; none belongs to anybody.
 var numbers = []method.Choice{
-	{Value: "4242424242424242", Label: "Visa 4242 4242 4242 4242: succeeds"},
-	{Value: "5555555555554444", Label: "Mastercard 5555 5555 5555 4444: succeeds"},
-	{Value: "4000000000000002", Label: "Visa 4000 0000 0000 0002: is declined"},
-	{Value: "4000000000009995", Label: "Visa 4000 0000 0000 9995: has insufficient funds"},
-	{Value: "4000000000000069", Label: "Visa 4000 0000 0000 0069: has expired"},
-	{Value: "4000000000003220", Label: "Visa 4000 0000 0000 3220: asks for a 3-D Secure check"},
-	{Value: "4000000000000119", Label: "Visa 4000 0000 0000 0119: processor error, outcome unknown at first"},
+	{Value: "4242424242424242", Label: "Visa 4242 4242 4242 4242", Detail: "Succeeds"},
+	{Value: "5555555555554444", Label: "Mastercard 5555 5555 5555 4444", Detail: "Succeeds"},
+	{Value: "4000000000000002", Label: "Visa 4000 0000 0000 0002", Detail: "Is declined"},
+	{Value: "4000000000009995", Label: "Visa 4000 0000 0000 9995", Detail: "Has insufficient funds"},
+	{Value: "4000000000000069", Label: "Visa 4000 0000 0000 0069", Detail: "Has expired"},
+	{Value: "4000000000003220", Label: "Visa 4000 0000 0000 3220", Detail: "Asks for a 3-D Secure check"},
+	{Value: "4000000000000119", Label: "Visa 4000 0000 0000 0119", Detail: "Processor error, outcome unknown at first"},
 }
 
 func (card) ID() pay.MethodID { return pay.MethodCard }

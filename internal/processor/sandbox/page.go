@@ -17,9 +17,15 @@ import (
 const maxForm = 4 << 10 // bytes
 
 // style stands in the page; the content security policy names its hash.
-const style = `body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}` +
-	`.test{background:#fff3c4;border:2px solid #8a6d00;padding:.5rem 1rem}dt{font-weight:600}dd{margin:0 0 .5rem}` +
-	`button{font:inherit;padding:.6rem 1.2rem;margin:0 .5rem .5rem 0;min-height:2.75rem}`
+const style = `:root{color-scheme:light dark;--bg:#f1f4f2;--card:#fff;--ink:#151c18;--soft:#525c56;--line:#d6ddd9;--main:#0f6b4f;--on:#fff;--warn:#6b4a00;--warn-bg:#fff3cf}` +
+	`@media (prefers-color-scheme:dark){:root{--bg:#0e1311;--card:#171e1b;--ink:#eef3f0;--soft:#a7b3ad;--line:#2c3632;--main:#6fd3ae;--on:#06231a;--warn:#ffd978;--warn-bg:#352a08}}` +
+	`*{box-sizing:border-box}body{margin:0;font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink);background:var(--bg);overflow-wrap:anywhere}` +
+	`.test{margin:0;padding:.5rem 1rem;text-align:center;background:var(--warn-bg);color:var(--warn)}` +
+	`main{max-width:30rem;margin:1rem auto;padding:0 1rem}.card{padding:1.5rem 1.25rem;border:1px solid var(--line);border-radius:1rem;background:var(--card)}` +
+	`h1{margin:0;font-size:1.375rem;line-height:1.25}p{margin:.5rem 0 0}a{color:var(--main)}dl{margin:1.25rem 0 0;border-top:1px solid var(--line)}` +
+	`dl div{display:flex;justify-content:space-between;gap:1rem;padding:.625rem 0;border-bottom:1px solid var(--line)}dt{color:var(--soft)}dd{margin:0;font-weight:600;text-align:end}` +
+	`.go{display:flex;align-items:center;justify-content:center;width:100%;min-height:3.25rem;margin-top:.75rem;padding:.75rem 1rem;font:inherit;font-weight:650;text-decoration:none;border:2px solid var(--main);border-radius:.75rem;color:var(--main);background:transparent;cursor:pointer}` +
+	`form{margin-top:1.25rem}.yes{background:var(--main);color:var(--on)}:focus-visible{outline:3px solid var(--main);outline-offset:2px}@media (min-width:40rem){main{margin-top:2.5rem}}`
 
 var styleHash = func() string {
 	sum := sha256.Sum256([]byte(style))
@@ -29,11 +35,11 @@ var styleHash = func() string {
 var page = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex"><title>Test: {{.Title}}</title><style>` + style + `</style></head>
-<body><main><p class="test"><strong>Test mode.</strong> This page stands in for a bank. No money moves.</p>
-<h1>{{.Title}}</h1><p>{{.Text}}</p>
-<dl><dt>Amount</dt><dd>{{.Amount}}</dd><dt>Reference</dt><dd>{{.Reference}}</dd></dl>
-{{if .Yes}}<form method="post"><button name="do" value="yes">{{.Yes}}</button>{{if .No}}<button name="do" value="no">{{.No}}</button>{{end}}</form>
-{{else if .Return}}<p><a href="{{.Return}}">Back to the payment page</a></p>{{end}}</main></body></html>
+<body><p class="test"><strong>Test mode.</strong> This page stands in for a bank. No money moves.</p>
+<main><div class="card"><h1>{{.Title}}</h1><p>{{.Text}}</p>
+<dl><div><dt>Amount</dt><dd>{{.Amount}}</dd></div><div><dt>Reference</dt><dd>{{.Reference}}</dd></div></dl>
+{{if .Yes}}<form method="post"><button class="go yes" name="do" value="yes">{{.Yes}}</button>{{if .No}}<button class="go" name="do" value="no">{{.No}}</button>{{end}}</form>
+{{else if .Return}}<a class="go" href="{{.Return}}">Back to the payment page</a>{{end}}</div></main></body></html>
 `))
 
 // view is what the page says.

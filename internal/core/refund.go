@@ -1,0 +1,101 @@
+package core
+
+import (
+	"context"
+
+	"paylink/internal/pay"
+	"paylink/internal/store"
+)
+
+// RefundPayment gives money of a payment back.
+type RefundPayment struct {
+	Key         string // idempotency key, may be empty
+	Fingerprint string
+	Wish        pay.RefundWish // a Reference used before on this payment gives the refund that it made
+}
+
+// Refund gives money back, at most once per key and per reference.
+// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
+func (c *Core) Refund(ctx context.Context, who pay.Caller, cmd RefundPayment) (pay.Payment, pay.Refund, error) {
+	if cmd.Wish.Reference == "" {
+		cmd.Wish.Reference = cmd.Key
+	}
+	var id pay.RefundID
+	p, err := c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Wish.Payment, func(tab *pay.Tab) error {
+		r, err := tab.Refund(cmd.Wish)
+		if err == nil {
+			id = r.ID
+		}
+		return err
+	})
+	if err != nil {
+		return p, pay.Refund{}, err
+	}
+	for _, r := range p.Refunds {
+		if r.ID == id || id == "" && r.Reference == cmd.Wish.Reference {
+			return p, r, nil
+		}
+	}
+	return p, pay.Refund{}, pay.ErrNotFound
+}
+
+// testCard is what a simulated payment is made with (THREATS 4).
+const testCard = "4242424242424242"
+
+// SimulatePayment pays a link in test mode as a payer would, at once.
+// Errors: Forbidden in live mode, pay.ErrNotFound, invalid_state.
+func (c *Core) SimulatePayment(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	if err := testOnly(who); err != nil {
+		return LinkView{}, err
+	}
+	v, err := c.Link(ctx, who, id)
+	if err != nil {
+		return v, err
+	}
+	cmd := StartPayment{Token: v.Link.Token, Method: pay.MethodCard, Fields: map[string]string{"card": testCard}, RequestID: who.RequestID}
+	if v.Link.Price.Open {
+		cmd.Amount = max(v.Link.Price.Suggested, v.Link.Price.Min, 1)
+	}
+	if _, err := c.StartPayment(ctx, cmd); err != nil {
+		return v, err
+	}
+	return c.Link(ctx, who, id)
+}
+
+// SimulateSettlement makes the funds of all payments that count the merchant's
+// to use, in test mode.
+// Errors: Forbidden in live mode, pay.ErrNotFound, invalid_state when there are none.
+func (c *Core) SimulateSettlement(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
+	if err := testOnly(who); err != nil {
+		return LinkView{}, err
+	}
+	if _, err := c.Link(ctx, who, id); err != nil {
+		return LinkView{}, err
+	}
+	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(_ *store.Tx, tab *store.Held) error {
+		settled := false
+		for _, p := range tab.Payments {
+			if p.State == pay.PaymentApplied && p.SettledAt.IsZero() {
+				if err := tab.SettleFunds(p.ID); err != nil {
+					return err
+				}
+				settled = true
+			}
+		}
+		if !settled {
+			return pay.ErrState("the link has no money that is still to be settled")
+		}
+		return nil
+	})
+	if err != nil {
+		return LinkView{}, err
+	}
+	return LinkView{held.Link, held.Payments}, nil
+}
+
+func testOnly(who pay.Caller) error {
+	if who.Mode != pay.Test {
+		return &pay.Error{Kind: pay.Forbidden, Code: "test_mode_only", Detail: "this is possible in test mode only"}
+	}
+	return nil
+}

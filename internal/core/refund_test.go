@@ -1,0 +1,116 @@
+package core_test
+
+import (
+	"context"
+	"testing"
+
+	"paylink/internal/core"
+	"paylink/internal/core/coretest"
+	"paylink/internal/pay"
+	"paylink/internal/store"
+	"paylink/internal/store/storetest"
+)
+
+func TestRefund(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		l := w.Link(t, func(l *pay.Link) {
+			l.Splits = []pay.Split{{Account: "partner", Amount: 333}, {Account: "other", Amount: 333}}
+		})
+		p, err := w.Card(l, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refund := func(key string, minor int64) (pay.Refund, error) {
+			_, r, err := w.Refund(ctx, w.Shop, core.RefundPayment{Key: key, Fingerprint: key, Wish: pay.RefundWish{Payment: p.ID, Amount: minor, Reason: "asked"}})
+			return r, err
+		}
+		first, err := refund("r1", 400)
+		if err != nil || first.State != pay.RefundSucceeded {
+			t.Fatalf("first: %+v %v", first, err)
+		}
+		if again, err := refund("r1", 400); err != nil || again.ID != first.ID {
+			t.Fatalf("again: %+v %v", again, err)
+		}
+		if _, err := refund("r2", 651); pay.KindOf(err) != pay.Invalid {
+			t.Fatalf("more than is left: %v", err)
+		}
+		if v, err := w.Core.Link(ctx, w.Shop, l.ID); err != nil || v.Link.MoneyStatus() != pay.PartiallyRefunded || v.Link.State != pay.LinkCompleted {
+			t.Fatalf("link: %s %v", v.Link.MoneyStatus(), err)
+		}
+		if _, err := refund("r3", 0); err != nil { // all that is left
+			t.Fatal(err)
+		}
+		v, err := w.Core.Link(ctx, w.Shop, l.ID)
+		if err != nil || v.Link.MoneyStatus() != pay.Refunded || v.Link.Refunded != 1050 {
+			t.Fatalf("link: %s %v", v.Link.MoneyStatus(), err)
+		}
+		a := v.Payments[0].Last()
+		for i, share := range a.Shares {
+			if a.Reversed[i] != share {
+				t.Errorf("share %d: %d given, %d taken back", i, share, a.Reversed[i])
+			}
+		}
+		if _, err := refund("r4", 1); pay.KindOf(err) != pay.Invalid {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestSimulateAndSettle(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		l := w.Link(t, nil)
+		if _, err := w.SimulateSettlement(ctx, w.Shop, l.ID); pay.KindOf(err) != pay.Conflict {
+			t.Fatalf("nothing is paid: %v", err)
+		}
+		if v, err := w.SimulatePayment(ctx, w.Shop, l.ID); err != nil || v.Link.MoneyStatus() != pay.Paid {
+			t.Fatalf("paid: %+v %v", v.Link, err)
+		}
+		if v, err := w.SimulateSettlement(ctx, w.Shop, l.ID); err != nil || v.Link.MoneyStatus() != pay.Settled {
+			t.Fatalf("settled: %+v %v", v.Link, err)
+		}
+		if _, err := w.SimulateSettlement(ctx, w.Shop, l.ID); pay.KindOf(err) != pay.Conflict {
+			t.Fatalf("settled twice: %v", err)
+		}
+		live := w.Shop
+		live.Mode = pay.Live
+		if _, err := w.SimulatePayment(ctx, live, l.ID); pay.KindOf(err) != pay.Forbidden {
+			t.Fatalf("in live mode: %v", err)
+		}
+	})
+}
+
+func TestReleaseSplit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		l := w.Link(t, func(l *pay.Link) {
+			l.Splits = []pay.Split{{Account: "partner", Amount: 300, OnHold: true}, {Account: "other", Amount: 100, OnHold: true}}
+		})
+		if _, err := w.ReleaseSplit(ctx, w.Shop, l.ID, 0, 0); pay.KindOf(err) != pay.Conflict {
+			t.Fatalf("before the payment: %v", err)
+		}
+		if _, err := w.Card(l, goodCard); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.ReleaseSplit(ctx, w.Shop, l.ID, 0, 301); pay.KindOf(err) != pay.Invalid {
+			t.Fatalf("more than is held: %v", err)
+		}
+		v, err := w.ReleaseSplit(ctx, w.Shop, l.ID, 0, 100)
+		if err != nil || !v.Link.Splits[0].OnHold || v.Link.Splits[0].Released != 100 {
+			t.Fatalf("in part: %+v %v", v.Link.Splits, err)
+		}
+		if v, err = w.ReleaseSplit(ctx, w.Shop, l.ID, 0, 0); err != nil || v.Link.Splits[0].OnHold {
+			t.Fatalf("the rest: %+v %v", v.Link.Splits, err)
+		}
+		if v, err = w.CancelSplit(ctx, w.Shop, l.ID, 1); err != nil || !v.Link.Splits[1].Canceled {
+			t.Fatalf("canceled: %+v %v", v.Link.Splits, err)
+		}
+		if _, err := w.CancelSplit(ctx, w.Shop, l.ID, 5); pay.KindOf(err) != pay.NotFound {
+			t.Fatalf("unknown: %v", err)
+		}
+	})
+}

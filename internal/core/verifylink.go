@@ -1,0 +1,434 @@
+package core
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"paylink/internal/pay"
+	"paylink/internal/store"
+)
+
+// linkProof gathers what is stored of one link: first its events, then its
+// payments, then its ledger, and at last what they must have in common. It
+// keeps a few hundred bytes of each payment, not the rows.
+type linkProof struct {
+	row store.StoredLink
+
+	seq, atUS int64
+	hash      string
+	personal  []byte                       // of the newest event
+	snapshot  []byte                       // of the link, by the newest event
+	states    map[string]string            // of each entity, by its newest event
+	bodies    map[string][sha256.Size]byte // of each payment, by its newest event
+
+	slots                  map[string]pay.PaymentID
+	applied, open, openSum int64
+	payments               int
+	captured               map[pay.AttemptID]int64
+	refunds                map[pay.RefundID]pay.Refund
+	drift                  error // the first row that its events do not tell of
+
+	movement       movement
+	moved          map[string]bool
+	ledger, back   int64 // captures that count and refunds of them, by the ledger
+	surplus        map[pay.AttemptID]int64
+	surplusRefunds []pay.RefundID
+}
+
+func newLinkProof(l store.StoredLink) *linkProof {
+	return &linkProof{
+		row: l, states: map[string]string{}, bodies: map[string][sha256.Size]byte{}, slots: map[string]pay.PaymentID{},
+		captured: map[pay.AttemptID]int64{}, refunds: map[pay.RefundID]pay.Refund{},
+		moved: map[string]bool{}, surplus: map[pay.AttemptID]int64{},
+	}
+}
+
+func (p *linkProof) breach(rule, format string, args ...any) error {
+	return &Breach{rule, row(p.row.Link.Tenant, string(p.row.Link.ID)), fmt.Sprintf(format, args...)}
+}
+
+// record is what an event's record says, its snapshot as bytes.
+type record struct {
+	ID       pay.EventID   `json:"id"`
+	Kind     pay.EventKind `json:"kind"`
+	Link     pay.LinkID    `json:"link"`
+	Seq      int64         `json:"seq"`
+	Entity   string        `json:"entity"`
+	EntityID string        `json:"entity_id"`
+	From     string        `json:"from"`
+	To       string        `json:"to"`
+	At       time.Time     `json:"at"`
+	Personal string        `json:"personal"`
+	Snapshot struct {
+		Link     jsontext.Value   `json:"link"`
+		Payments []jsontext.Value `json:"payments"`
+	} `json:"snapshot"`
+}
+
+// stated is an entity in a snapshot: who it is and where it stands.
+type stated struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+}
+
+type statedPayment struct {
+	stated
+	Attempts []stated `json:"attempts"`
+	Refunds  []stated `json:"refunds"`
+}
+
+// totals are the sums in a link's snapshot.
+type totals struct {
+	stated
+	Seq      int64 `json:"seq"`
+	Applied  int64 `json:"applied"`
+	Released int64 `json:"released"`
+	Refunded int64 `json:"refunded"`
+}
+
+// event proves E2 and E4 of the next event.
+func (p *linkProof) event(e store.StoredEvent) error {
+	var r record
+	p.seq++
+	switch {
+	case e.Seq != p.seq:
+		return p.breach("E2", "event %d follows event %d", e.Seq, p.seq-1)
+	case e.AtUS < p.atUS:
+		return p.breach("E2", "event %d is %d µs earlier than the event before", e.Seq, p.atUS-e.AtUS)
+	case e.PrevHash != p.hash:
+		return p.breach("E4", "event %d follows hash %.12s, the event before has %.12s", e.Seq, e.PrevHash, p.hash)
+	case pay.ChainHash(e.PrevHash, e.Record) != e.Hash:
+		return p.breach("E4", "event %d has hash %.12s, its record %.12s", e.Seq, e.Hash, pay.ChainHash(e.PrevHash, e.Record))
+	case e.Broken != nil:
+		return p.breach("E4", "event %d: %v", e.Seq, e.Broken)
+	}
+	if err := json.Unmarshal(e.Record, &r); err != nil {
+		return p.breach("E4", "event %d: its record cannot be read: %v", e.Seq, err)
+	}
+	switch {
+	case r.ID != e.ID || r.Kind != e.Kind || r.Link != e.Link || r.Seq != e.Seq || r.At.UnixMicro() != e.AtUS:
+		return p.breach("E4", "event %d: its columns and its record differ", e.Seq)
+	case pay.PersonalDigest(e.Salt, e.Personal) != r.Personal:
+		return p.breach("E4", "event %d: its personal part is not the one that was hashed", e.Seq)
+	}
+	p.atUS, p.hash, p.personal, p.snapshot = e.AtUS, e.Hash, e.Personal, r.Snapshot.Link
+	return p.change(r)
+}
+
+// sameState are events that tell of a change that is not one of state.
+var sameState = map[pay.EventKind]bool{pay.EventAttemptSuperseded: true, pay.EventLinkUpdated: true}
+
+// stateless are entities whose state stands nowhere but in their events.
+var stateless = map[string]bool{"split": true, "settlement": true}
+
+// change proves E1 of one event: it changes one entity, from where that stood,
+// and nothing else in its snapshot stands where no event has left it.
+func (p *linkProof) change(r record) error {
+	if r.From == r.To && !sameState[r.Kind] {
+		return p.breach("E1", "event %d changes nothing: %s stays %q", r.Seq, r.EntityID, r.To)
+	}
+	if !stateless[r.Entity] {
+		if was := p.states[r.EntityID]; was != r.From {
+			return p.breach("E1", "event %d takes %s from %q, which was %q", r.Seq, r.EntityID, r.From, was)
+		}
+		p.states[r.EntityID] = r.To
+	}
+	var link totals
+	if err := json.Unmarshal(r.Snapshot.Link, &link); err != nil || link.Seq != r.Seq {
+		return p.breach("E5", "event %d: its snapshot is of event %d (%v)", r.Seq, link.Seq, err)
+	}
+	entities := []stated{link.stated}
+	for _, raw := range r.Snapshot.Payments {
+		var payment statedPayment
+		if err := json.Unmarshal(raw, &payment); err != nil {
+			return p.breach("E5", "event %d: its snapshot cannot be read: %v", r.Seq, err)
+		}
+		p.bodies[payment.ID] = sha256.Sum256(raw)
+		entities = append(append(append(entities, payment.stated), payment.Attempts...), payment.Refunds...)
+	}
+	for _, e := range entities {
+		if have := p.states[e.ID]; have != e.State {
+			return p.breach("E1", "event %d: its snapshot has %s %q, no event made it so: the newest left it %q", r.Seq, e.ID, e.State, have)
+		}
+	}
+	return nil
+}
+
+// payment proves the money of one payment and its slot.
+func (p *linkProof) payment(r store.StoredPayment) error {
+	p.payments++
+	if holds := r.State == pay.PaymentOpen || r.State == pay.PaymentApplied; holds != (r.Slot != "") {
+		return p.breach("5.1", "payment %s is %s and has slot %q", r.ID, r.State, r.Slot)
+	}
+	if other := p.slots[r.Slot]; r.Slot != "" && other != "" {
+		return p.breach("5.1", "payments %s and %s both have slot %q", other, r.ID, r.Slot)
+	}
+	p.slots[r.Slot] = r.ID
+	switch r.State {
+	case pay.PaymentApplied:
+		p.applied++
+	case pay.PaymentOpen:
+		p.open++
+		p.openSum += r.Requested
+	}
+	for _, a := range r.Attempts {
+		if err := p.attempt(a, r.Payment.Refunds); err != nil {
+			return err
+		}
+	}
+	for _, a := range r.Payment.Attempts {
+		if err := p.shared(a); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.Payment.Refunds {
+		p.refunds[f.ID] = f
+	}
+	if p.drift == nil {
+		p.drift = p.replayed(r)
+	}
+	return nil
+}
+
+// attempt proves M4, by its own figures and by the refunds they are made of.
+func (p *linkProof) attempt(a store.StoredAttempt, refunds []pay.Refund) error {
+	if a.Refunded < 0 || a.Refunding < 0 || a.Refunded+a.Refunding > a.Captured || a.Captured > a.Authorized || a.Authorized > a.Requested {
+		return p.breach("M4", "attempt %s has refunded %d + refunding %d, captured %d, authorized %d, requested %d",
+			a.ID, a.Refunded, a.Refunding, a.Captured, a.Authorized, a.Requested)
+	}
+	var refunded, refunding int64
+	for _, f := range refunds {
+		switch {
+		case f.Attempt != a.ID || f.State == pay.RefundFailed:
+		case f.State == pay.RefundSucceeded:
+			refunded += f.Amount
+		default:
+			refunding += f.Amount
+		}
+	}
+	if refunded != a.Refunded || refunding != a.Refunding {
+		return p.breach("M4", "attempt %s has refunded %d and refunding %d, its refunds sum to %d and %d", a.ID, a.Refunded, a.Refunding, refunded, refunding)
+	}
+	p.captured[a.ID] = a.Captured
+	return nil
+}
+
+// shared proves M8 of an attempt whose money was shared out.
+func (p *linkProof) shared(a pay.Attempt) error {
+	if a.Shares == nil {
+		return nil
+	}
+	var shares, reversed int64
+	for i, share := range a.Shares {
+		shares += share
+		if i < len(a.Reversed) {
+			reversed += a.Reversed[i]
+			if a.Reversed[i] < 0 || a.Reversed[i] > share {
+				return p.breach("M8", "attempt %s reversed %d of share %d, which is %d", a.ID, a.Reversed[i], i, share)
+			}
+		}
+	}
+	if shares != a.Captured || reversed != a.Refunded {
+		return p.breach("M8", "attempt %s captured %d and refunded %d, its shares sum to %d and %d", a.ID, a.Captured, a.Refunded, shares, reversed)
+	}
+	return nil
+}
+
+// replayed proves that a payment's rows are what its events left (E1, E5).
+func (p *linkProof) replayed(r store.StoredPayment) error {
+	if have := p.states[string(r.ID)]; have != string(r.State) {
+		return p.breach("E1", "payment %s is %q, its newest event left it %q", r.ID, r.State, have)
+	}
+	for _, a := range r.Attempts {
+		if have := p.states[string(a.ID)]; have != string(a.State) {
+			return p.breach("E1", "attempt %s is %q, its newest event left it %q", a.ID, a.State, have)
+		}
+	}
+	if p.bodies[string(r.ID)] != sha256.Sum256(r.Body) {
+		return p.breach("E5", "payment %s is not as its newest event tells", r.ID)
+	}
+	if d := r.Drift(); d != "" {
+		return p.breach("E5", "payment %s: %s", r.ID, d)
+	}
+	if len(r.Attempts) != len(r.Payment.Attempts) {
+		return p.breach("E5", "payment %s has %d attempts, its newest event tells of %d", r.ID, len(r.Attempts), len(r.Payment.Attempts))
+	}
+	rows := map[pay.AttemptID]store.StoredAttempt{}
+	for _, a := range r.Attempts {
+		rows[a.ID] = a
+	}
+	for _, a := range r.Payment.Attempts {
+		if !store.SameAttempt(rows[a.ID], a) {
+			return p.breach("E5", "attempt %s is not as its newest event tells", a.ID)
+		}
+		if d := rows[a.ID].Drift(); d != "" {
+			return p.breach("E5", "attempt %s: %s", a.ID, d)
+		}
+	}
+	return nil
+}
+
+// movement is the ledger's lines of one movement, as sums by account.
+type movement struct {
+	name                       string
+	sums                       map[pay.Currency]int64
+	processor, shares, surplus int64
+}
+
+func (p *linkProof) entry(e store.StoredEntry) error {
+	if e.Movement != p.movement.name {
+		if err := p.endMovement(); err != nil {
+			return err
+		}
+		p.movement = movement{name: e.Movement, sums: map[pay.Currency]int64{}}
+	}
+	m := &p.movement
+	m.sums[e.Currency] += e.Amount
+	account, _, _ := strings.Cut(e.Account, ":")
+	switch account {
+	case "processor":
+		m.processor += e.Amount
+	case "surplus":
+		m.surplus -= e.Amount
+	default:
+		m.shares -= e.Amount
+	}
+	return nil
+}
+
+// endMovement proves M8 and M9 of a whole movement.
+func (p *linkProof) endMovement() error {
+	m := p.movement
+	if m.name == "" {
+		return nil
+	}
+	for currency, sum := range m.sums {
+		if sum != 0 {
+			return p.breach("M9", "movement %s sums to %d %s, not to zero", m.name, sum, currency)
+		}
+	}
+	p.moved[m.name] = true
+	kind, id, _ := strings.Cut(m.name, ":")
+	switch kind {
+	case "capture":
+		captured, ok := p.captured[pay.AttemptID(id)]
+		if !ok {
+			return p.breach("M9", "movement %s is of an attempt that is not there", m.name)
+		}
+		if m.processor != captured || m.shares+m.surplus != captured {
+			return p.breach("M8", "movement %s shares out %d of %d, the attempt captured %d", m.name, m.shares+m.surplus, m.processor, captured)
+		}
+		p.ledger += m.shares
+		if m.surplus != 0 {
+			p.surplus[pay.AttemptID(id)] = m.surplus
+		}
+	case "refund":
+		f, ok := p.refunds[pay.RefundID(id)]
+		if !ok || f.State != pay.RefundSucceeded || m.processor != -f.Amount {
+			return p.breach("M9", "movement %s gives back %d, the refund is %d and %q", m.name, -m.processor, f.Amount, f.State)
+		}
+		p.back -= m.shares
+	default:
+		return p.breach("M9", "movement %s is of no known kind", m.name)
+	}
+	return nil
+}
+
+// finish proves what events, payments and ledger have in common with the row.
+func (p *linkProof) finish() error {
+	if err := p.endMovement(); err != nil {
+		return err
+	}
+	for _, prove := range []func() error{p.everyMovement, p.totals, p.surplusReturns, func() error { return p.drift }, p.replay} {
+		if err := prove(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyMovement proves that all money that moved is in the ledger (M9).
+func (p *linkProof) everyMovement() error {
+	for id, captured := range p.captured {
+		if captured > 0 && !p.moved["capture:"+string(id)] {
+			return p.breach("M9", "attempt %s captured %d, the ledger has no such movement", id, captured)
+		}
+	}
+	for id, f := range p.refunds {
+		if f.State == pay.RefundSucceeded && !p.moved["refund:"+string(id)] {
+			return p.breach("M9", "refund %s gave back %d, the ledger has no such movement", id, f.Amount)
+		}
+	}
+	return nil
+}
+
+// totals proves M5, M6 and M11.
+func (p *linkProof) totals() error {
+	r, use := p.row, p.row.Link.Use
+	if total, ok := r.Link.Total(); ok && len(r.Link.Price.PerMethod) == 0 && r.Applied+r.Released+p.openSum > total {
+		return p.breach("M5", "applied %d + released %d + reserved %d is more than the total of %d", r.Applied, r.Released, p.openSum, total)
+	}
+	if want := p.applied; !use.Parts && r.UseCount != want || use.Parts && r.UseCount != 0 {
+		return p.breach("M6", "use_count is %d, %d payments are applied", r.UseCount, want)
+	}
+	if !use.Parts && r.MaxUses > 0 && r.UseCount+p.open > r.MaxUses {
+		return p.breach("M6", "use_count %d + %d reservations is more than %d uses", r.UseCount, p.open, r.MaxUses)
+	}
+	var last totals
+	if err := json.Unmarshal(p.snapshot, &last); err != nil {
+		return p.breach("M11", "no event tells of the link")
+	}
+	if r.Applied != p.ledger || r.Applied != last.Applied || r.Released != last.Released {
+		return p.breach("M11", "applied is %d, the ledger sums to %d, the newest event tells of %d; released is %d and %d",
+			r.Applied, p.ledger, last.Applied, r.Released, last.Released)
+	}
+	if r.Link.Refunded != p.back || last.Refunded != p.back {
+		return p.breach("M11", "refunded is %d, the ledger sums to %d, the newest event tells of %d", r.Link.Refunded, p.back, last.Refunded)
+	}
+	return nil
+}
+
+// surplusReturns proves that money that does not count is on its way back (5.6).
+func (p *linkProof) surplusReturns() error {
+	back := map[pay.AttemptID]int64{}
+	for id, f := range p.refunds {
+		if f.Reason == "surplus" {
+			back[f.Attempt] += f.Amount
+			p.surplusRefunds = append(p.surplusRefunds, id)
+		}
+	}
+	for id, minor := range p.surplus {
+		if back[id] != minor {
+			return p.breach("5.6", "attempt %s took %d too much, refunds of it sum to %d", id, minor, back[id])
+		}
+	}
+	return nil
+}
+
+// replay proves that the link's row is what its events left (E1, E4, E5).
+func (p *linkProof) replay() error {
+	r := p.row
+	switch have := p.states[string(r.Link.ID)]; {
+	case have != string(r.State):
+		return p.breach("E1", "the link is %q, its newest event left it %q", r.State, have)
+	case r.Seq != p.seq:
+		return p.breach("E2", "the link has seen %d events, %d are stored", r.Seq, p.seq)
+	case r.LastHash != p.hash:
+		return p.breach("E4", "the link's last hash is %.12s, its newest event has %.12s", r.LastHash, p.hash)
+	case !bytes.Equal(r.Body, p.snapshot):
+		return p.breach("E5", "the link is not as its newest event tells")
+	case r.Drift() != "":
+		return p.breach("E5", "%s", r.Drift())
+	case !bytes.Equal(r.Personal, p.personal):
+		return p.breach("E5", "its personal part is not the one of its newest event")
+	case len(p.bodies) != p.payments:
+		return p.breach("E5", "%d payments are stored, events tell of %d", p.payments, len(p.bodies))
+	}
+	return nil
+}

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"paylink/internal/pay"
+	"paylink/internal/processor"
+	"paylink/internal/store"
+)
+
+// result is what a run came to.
+type result struct {
+	counts      []count
+	differences []string
+}
+
+type count struct {
+	what string
+	n    int
+}
+
+func (r *result) count(what string, n int) { r.counts = append(r.counts, count{what, n}) }
+
+func (r *result) differ(format string, args ...any) {
+	r.differences = append(r.differences, fmt.Sprintf(format, args...))
+}
+
+func (r *result) print(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, c := range r.counts {
+		fmt.Fprintf(table, "%d\t  %s\n", c.n, c.what)
+	}
+	table.Flush() //nolint:errcheck // a terminal that is gone needs no table
+}
+
+// books are all that is kept of the tenant.
+type books struct {
+	tabs   map[pay.LinkID]pay.Tab // with Events of the whole life
+	feed   []pay.Event
+	lines  []processor.SandboxLine
+	byName map[string][]pay.LinkID // reference, which is the idempotency key
+}
+
+// readBooks reads everything.
+func readBooks(ctx context.Context, st *store.Store) (b books, err error) {
+	b = books{tabs: map[pay.LinkID]pay.Tab{}, byName: map[string][]pay.LinkID{}}
+	const page = 500
+	for f := (store.LinkFilter{Limit: page}); ; {
+		links, err := st.Links(ctx, tenant, time.Now(), f)
+		if err != nil {
+			return b, err
+		}
+		for _, l := range links {
+			tab, err := st.Tab(ctx, tenant, l.ID)
+			if err != nil {
+				return b, err
+			}
+			if tab.Events, err = st.LinkEvents(ctx, tenant, l.ID); err != nil {
+				return b, err
+			}
+			b.tabs[l.ID] = tab
+			b.byName[l.Reference] = append(b.byName[l.Reference], l.ID)
+			f.BeforeTime, f.BeforeID = l.CreatedAt, string(l.ID)
+		}
+		if len(links) < page {
+			break
+		}
+	}
+	for position := int64(0); ; position = b.feed[len(b.feed)-1].Position {
+		events, err := st.Feed(ctx, tenant, position, page)
+		if err != nil {
+			return b, err
+		}
+		b.feed = append(b.feed, events...)
+		if len(events) < page {
+			break
+		}
+	}
+	b.lines, err = st.SandboxLines(ctx, tenant)
+	return b, err
+}
+
+// compare holds what callers, payers, the processor and the merchant's server
+// know against what is kept.
+func compare(ctx context.Context, c *cluster, l *load, s *sink) (r result, err error) {
+	a, err := c.open(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer a.Stop(ctx) //nolint:errcheck // nothing runs in it
+	b, err := readBooks(ctx, a.Store)
+	if err != nil {
+		return r, fmt.Errorf("reading what is kept: %w", err)
+	}
+	r.count("requests", int(l.requests.Load()))
+	r.count("acknowledged", int(l.acknowledged.Load()))
+	r.count("answers lost", int(l.lost.Load()))
+	r.differences = append(l.wrong, s.wrong...)
+	r.answers(b, l.facts)
+	r.money(b)
+	r.events(b)
+	r.webhooks(b, s)
+	return r, nil
+}
+
+// answers: what was acknowledged is kept as it was said, and no key made two links.
+func (r *result) answers(b books, facts []*fact) {
+	known := map[string]bool{}
+	for _, f := range facts {
+		known[f.key] = true
+		if n := len(b.byName[f.key]); n > 1 {
+			r.differ("key %s made %d links: %v", f.key, n, b.byName[f.key])
+		}
+		if f.id != "" {
+			r.answer(b, f)
+		}
+	}
+	for name, ids := range b.byName {
+		if !known[name] {
+			r.differ("links %v with reference %q were never asked for", ids, name)
+		}
+	}
+	paid := 0
+	for _, tab := range b.tabs {
+		if tab.Link.Applied > 0 {
+			paid++
+		}
+	}
+	r.count("links", len(b.tabs))
+	r.count("paid links", paid)
+}
+
+func (r *result) answer(b books, f *fact) {
+	tab, ok := b.tabs[f.id]
+	if !ok {
+		r.differ("link %s was acknowledged and is not kept", f.id)
+		return
+	}
+	if l := tab.Link; l.Reference != f.key || l.Price.Amount != f.amount || l.Token != f.token || l.Use.Manual != f.manual {
+		r.differ("link %s is not kept as it was acknowledged", f.id)
+	}
+	if f.canceled && tab.Link.State != pay.LinkCanceled {
+		r.differ("link %s was acknowledged as canceled and is %s", f.id, tab.Link.State)
+	}
+	if f.paid && tab.Link.Applied != f.amount {
+		r.differ("a payer was told that link %s is paid; %d of %d is applied", f.id, tab.Link.Applied, f.amount)
+	}
+	payments := map[pay.PaymentID]pay.Payment{}
+	for _, p := range tab.Payments {
+		payments[p.ID] = p
+	}
+	for _, id := range f.payments {
+		if _, ok := payments[id]; !ok {
+			r.differ("payment %s of link %s was acknowledged and is not kept", id, f.id)
+		}
+	}
+	if p := payments[f.taken]; f.taken != "" && p.Captured() != f.captured {
+		r.differ("the capture of %d of payment %s was acknowledged; %d is captured", f.captured, f.taken, p.Captured())
+	}
+	if p := payments[f.voided]; f.voided != "" && (p.Last() == nil || p.Last().State != pay.AttemptVoided) {
+		r.differ("the void of payment %s was acknowledged, and it is %s", f.voided, p.State)
+	}
+}
+
+// charge is a payment as the processor's journal has it; minor units.
+type charge struct {
+	kind               pay.OperationKind // that began it
+	amount             int64
+	held               bool
+	captured, refunded int64
+	attempt            pay.AttemptID // that claims it
+}
+
+// charges adds up the journal.
+func charges(lines []processor.SandboxLine) map[string]*charge {
+	all := map[string]*charge{}
+	for _, line := range lines {
+		if kind := pay.OperationKind(line.Kind); kind == pay.OpSale || kind == pay.OpAuthorize {
+			all[line.Ref] = &charge{kind: kind, amount: line.Amount}
+		}
+	}
+	for _, line := range lines {
+		c := all[line.Ref]
+		if c == nil || line.Result != "succeeded" {
+			continue
+		}
+		kind := pay.OperationKind(line.Kind)
+		if line.Kind == "decide" {
+			kind = c.kind
+		}
+		switch kind {
+		case pay.OpSale:
+			c.captured += line.Amount
+		case pay.OpAuthorize:
+			c.held = true
+		case pay.OpCapture:
+			c.captured += line.Amount
+			c.held = false // what is left was released
+		case pay.OpVoid:
+			c.held = false
+		case pay.OpRefund:
+			c.refunded += line.Amount
+		}
+	}
+	return all
+}
+
+// money: the processor's journal and our books say the same of every charge,
+// nothing is left half-way, and no link keeps two.
+func (r *result) money(b books) {
+	journal := charges(b.lines)
+	refunds := 0
+	for _, tab := range b.tabs {
+		kept, sum := 0, int64(0)
+		for _, p := range tab.Payments {
+			for _, a := range p.Attempts {
+				c := r.attempt(journal, tab.Link, a)
+				if left := c.captured - c.refunded; left > 0 {
+					kept++
+					sum += left
+				}
+				if c.refunded > 0 {
+					refunds++
+				}
+			}
+		}
+		if kept > 1 {
+			r.differ("link %s keeps %d charges", tab.Link.ID, kept)
+		}
+		if sum != tab.Link.Applied {
+			r.differ("link %s has %d applied, and the processor keeps %d for it", tab.Link.ID, tab.Link.Applied, sum)
+		}
+	}
+	for ref, c := range journal {
+		if c.attempt == "" && (c.captured > 0 || c.held) {
+			r.differ("the processor took %d (%s), and no attempt knows of it", c.captured, ref)
+		}
+	}
+	r.count("charges returned as surplus", refunds)
+}
+
+// attempt compares one attempt with its charge.
+func (r *result) attempt(journal map[string]*charge, l pay.Link, a pay.Attempt) charge {
+	if a.State.Live() && (a.State != pay.AttemptAuthorized || l.State == pay.LinkCanceled) {
+		r.differ("attempt %s of link %s (%s) was left %s", a.ID, l.ID, l.State, a.State)
+	}
+	c := journal[a.ProcessorRef]
+	if c == nil {
+		if a.Authorized > 0 || a.Captured > 0 {
+			r.differ("attempt %s has %d captured, and the processor knows nothing of it", a.ID, a.Captured)
+		}
+		return charge{}
+	}
+	if c.attempt != "" {
+		r.differ("one charge belongs to attempts %s and %s", c.attempt, a.ID)
+	}
+	c.attempt = a.ID
+	if c.amount != a.Requested || c.captured != a.Captured || c.refunded != a.Refunded || c.held != (a.State == pay.AttemptAuthorized) {
+		r.differ("attempt %s (%s) has %d of %d captured and %d refunded; the processor says %+v", a.ID, a.State, a.Captured, a.Requested, a.Refunded, *c)
+	}
+	return *c
+}
+
+// events: every link's events are gapless, chained and continuous, and the
+// feed has each of them once.
+func (r *result) events(b books) {
+	total := 0
+	for id, tab := range b.tabs {
+		total += len(tab.Events)
+		was, hash := map[string]string{}, ""
+		for i, e := range tab.Events {
+			if e.Seq != int64(i)+1 || e.PrevHash != hash || e.Hash != pay.ChainHash(hash, e.Record) {
+				r.differ("link %s: event %d does not follow the one before", id, e.Seq)
+			}
+			if e.From != was[e.EntityID] {
+				r.differ("link %s: event %d moves %s from %q, which was %q", id, e.Seq, e.EntityID, e.From, was[e.EntityID])
+			}
+			was[e.EntityID], hash = e.To, e.Hash
+		}
+		if tab.Link.Seq != int64(len(tab.Events)) || was[string(id)] != string(tab.Link.State) {
+			r.differ("link %s is %s after event %d; its %d events say %s", id, tab.Link.State, tab.Link.Seq, len(tab.Events), was[string(id)])
+		}
+	}
+	for i, e := range b.feed {
+		if e.Position != int64(i)+1 {
+			r.differ("the feed has event %s at %d, where %d is due", e.ID, e.Position, i+1)
+			break
+		}
+	}
+	if len(b.feed) != total {
+		r.differ("the feed has %d of %d events", len(b.feed), total)
+	}
+	r.count("events", total)
+}
+
+// webhooks: the merchant's server heard of every event that is kept, and of
+// nothing else. Bytes and order were looked at as they came.
+func (r *result) webhooks(b books, s *sink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := 0
+	for _, tab := range b.tabs {
+		for _, e := range tab.Events {
+			if _, ok := s.first[e.ID]; ok {
+				heard++
+			} else {
+				r.differ("the webhook of event %s (link %s, %d) never came", e.ID, e.Link, e.Seq)
+			}
+		}
+	}
+	if heard != len(s.first) {
+		r.differ("%d webhooks told of events that are not kept", len(s.first)-heard)
+	}
+	r.count("webhooks received", s.received)
+	r.count("of them repeated", s.repeated)
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A few kills on each engine; make soak has the full number.
+func TestCrash(t *testing.T) {
+	binary, err := build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan{binary: binary, servers: 1, kills: 3, between: 700 * time.Millisecond, rate: 20, seed: 1}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		p := p
+		p.dir = t.TempDir()
+		check(t, p)
+	})
+	server := os.Getenv("TEST_POSTGRES")
+	if server == "" {
+		t.Log("TEST_POSTGRES is not set: SQLite only")
+		return
+	}
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		p := p
+		p.dir, p.servers = t.TempDir(), 2
+		url, drop, err := newDatabase(t.Context(), server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := drop(); err != nil {
+				t.Error(err)
+			}
+		})
+		p.postgres = url
+		check(t, p)
+	})
+}
+
+func check(t *testing.T, p plan) {
+	r, err := run(t.Context(), p)
+	var table strings.Builder
+	r.print(&table)
+	t.Log("\n" + table.String())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, d := range r.differences {
+		t.Error(d)
+	}
+}

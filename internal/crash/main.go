@@ -1,0 +1,179 @@
+// Command crash kills the server with SIGKILL under load, again and again, and
+// then compares what callers and payers were told with what is kept: the
+// database, the sandbox processor's journal and the merchant's webhooks. Nothing
+// may be lost and nothing doubled. It is a program of development: it never
+// reaches beyond this machine, and the product never imports it.
+//
+// An answer that a kill cut off promises nothing: what was asked for may be done
+// or not, but not twice.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// plan is one run.
+type plan struct {
+	binary   string // the program under test
+	dir      string // of its data, keys and logs
+	postgres string // URL of an empty database; empty: SQLite
+	servers  int    // on one database
+	kills    int
+	between  time.Duration // kills are this far apart on average
+	rate     int           // shoppers that come in a second
+	seed     uint64
+}
+
+const (
+	finishTime = 3 * time.Minute  // after the last kill, until every shopper has an answer
+	settleTime = 10 * time.Minute // until operations are final and deliveries made
+	settlePoll = 100 * time.Millisecond
+)
+
+func main() {
+	var p plan
+	engine := flag.String("engine", "sqlite", "sqlite or postgres (a fresh database on the server TEST_POSTGRES)")
+	seconds := flag.Float64("seconds", 1, "between two kills, on average")
+	flag.IntVar(&p.kills, "kills", 5, "how often to kill the server")
+	flag.IntVar(&p.servers, "servers", 0, "servers on one database (default 1 on sqlite, 2 on postgres)")
+	flag.IntVar(&p.rate, "rate", 40, "shoppers that come in a second, each with a link")
+	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "for what shoppers do; moments differ from run to run all the same")
+	flag.StringVar(&p.dir, "dir", "", "keep data and logs there (default: a directory that is removed)")
+	flag.Parse()
+	p.between = time.Duration(*seconds * float64(time.Second))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := crash(ctx, *engine, p); err != nil {
+		fmt.Fprintln(os.Stderr, "crash: "+err.Error())
+		stop()
+		os.Exit(1)
+	}
+}
+
+// crash prepares a run, makes it and prints what came of it.
+// Errors: also when anything differs.
+func crash(ctx context.Context, engine string, p plan) (err error) {
+	if p.kills < 0 || p.between <= 0 || p.rate <= 0 || p.servers < 0 {
+		return errors.New("-kills, -seconds, -rate and -servers must be greater than zero")
+	}
+	if p.dir == "" {
+		if p.dir, err = os.MkdirTemp("", "crash"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(p.dir)
+	}
+	if p.binary, err = build(ctx, p.dir); err != nil {
+		return err
+	}
+	servers := 1
+	if engine == "postgres" {
+		servers = 2
+		if os.Getenv("TEST_POSTGRES") == "" {
+			return errors.New("-engine postgres needs TEST_POSTGRES: run it through scripts/with-services")
+		}
+		var drop func() error
+		if p.postgres, drop, err = newDatabase(ctx, os.Getenv("TEST_POSTGRES")); err != nil {
+			return fmt.Errorf("making a database on TEST_POSTGRES: %w", err)
+		}
+		defer func() { err = errors.Join(err, drop()) }()
+	} else if engine != "sqlite" {
+		return fmt.Errorf("-engine %s: must be sqlite or postgres", engine)
+	}
+	if p.servers == 0 {
+		p.servers = servers
+	}
+	fmt.Printf("engine %s, %d kills, %d servers, seed %d\n", engine, p.kills, p.servers, p.seed)
+	r, err := run(ctx, p)
+	r.print(os.Stdout)
+	if err != nil {
+		return err
+	}
+	for _, d := range r.differences {
+		fmt.Println("DIFFERENCE " + d)
+	}
+	if n := len(r.differences); n > 0 {
+		return fmt.Errorf("%d differences; repeat with -engine %s -kills %d -seed %d", n, engine, p.kills, p.seed)
+	}
+	fmt.Println("nothing lost, nothing doubled")
+	return nil
+}
+
+// run makes one run. Its error says that the run could not be made to the end,
+// which is a failure of the server too when it would not start or stop.
+func run(ctx context.Context, p plan) (r result, err error) {
+	begin := time.Now()
+	merchant, err := newSink()
+	if err != nil {
+		return r, err
+	}
+	defer merchant.close()
+	c, err := newCluster(p, merchant.url)
+	if err != nil {
+		return r, err
+	}
+	defer c.abandon()
+	if err := c.start(ctx); err != nil {
+		return r, err
+	}
+	l := startLoad(ctx, c, p)
+	err = c.killOften(ctx, p.kills, p.between, rand.New(rand.NewPCG(p.seed, 0)))
+	if err = errors.Join(err, l.finish(finishTime)); err != nil {
+		return r, err
+	}
+	killed := time.Since(begin)
+	if err := settle(ctx, c); err != nil {
+		return r, err
+	}
+	settled := time.Since(begin)
+	if err := c.stop(); err != nil {
+		return r, err
+	}
+	r, err = compare(ctx, c, l, merchant)
+	r.count("kills", p.kills)
+	r.count("seconds until the last shopper left", int(killed.Seconds()))
+	r.count("seconds until all was settled", int(settled.Seconds()))
+	if err := c.verify(ctx); err != nil {
+		r.differ("%v", err)
+	}
+	return r, err
+}
+
+// settle waits until nothing is left to be done in the background.
+func settle(ctx context.Context, c *cluster) error {
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Stop(ctx) //nolint:errcheck // nothing runs in it
+	for deadline := time.Now().Add(settleTime); ; {
+		left, err := a.Store.Backlog(ctx)
+		if err != nil || left.Empty() {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("after %s the server still has to do: %+v", settleTime, left)
+		}
+		if err := sleep(ctx, settlePoll); err != nil {
+			return err
+		}
+	}
+}
+
+// onDatabase is the URL server with another database.
+func onDatabase(server, name string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + filepath.Base(name)
+	return u.String(), nil
+}

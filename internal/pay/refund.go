@@ -1,0 +1,165 @@
+package pay
+
+// RefundWish is what a merchant asks to give back.
+type RefundWish struct {
+	Payment   PaymentID
+	Amount    int64  // minor units; 0: all that is left
+	Reason    string // the merchant's own words
+	Reference string // unique within the payment where it is not empty
+	Echo      string
+}
+
+// Refund reserves money of a payment to be given back and prepares the call.
+// What is reserved cannot be refunded a second time; only a failed refund
+// frees it (INVARIANTS 4, 5.8).
+// Errors: invalid_state when nothing was captured, Invalid (amount).
+func (t *Tab) Refund(w RefundWish) (*Refund, error) {
+	p := t.payment(w.Payment)
+	if p == nil {
+		return nil, ErrNotFound
+	}
+	for i := range p.Refunds {
+		if r := &p.Refunds[i]; w.Reference != "" && r.Reference == w.Reference {
+			return r, nil // asked for before
+		}
+	}
+	a := p.refundable()
+	if p.State != PaymentApplied || a == nil {
+		return nil, ErrState("the payment has no money to give back")
+	}
+	left := a.Captured - a.Refunding - a.Refunded
+	if w.Amount == 0 {
+		w.Amount = left
+	}
+	var bad Faults
+	switch {
+	case w.Amount < 0:
+		bad.Add("amount", "too_small", "must be greater than zero")
+	case w.Amount > left:
+		bad.Add("amount", "too_large", "must be at most what is left of the payment: "+Money{left, a.Currency}.String())
+	}
+	if err := bad.Err(); err != nil {
+		return nil, err
+	}
+	if w.Amount == 0 {
+		return nil, ErrState("the payment was given back already")
+	}
+	return t.refund(p, a, w), nil
+}
+
+// refundable is the attempt whose money counts; nil when there is none.
+func (p *Payment) refundable() *Attempt {
+	for i := range p.Attempts {
+		if a := &p.Attempts[i]; a.State == AttemptCaptured && a.Shares != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// refund notes a refund and prepares the call that makes it.
+func (t *Tab) refund(p *Payment, a *Attempt, w RefundWish) *Refund {
+	a.Refunding += w.Amount
+	a.UpdatedAt, p.UpdatedAt = t.Now, t.Now
+	p.Refunds = append(p.Refunds, Refund{
+		ID: RefundID(NewID("ref", t.Now)), Payment: p.ID, Attempt: a.ID, State: RefundRequested, Amount: w.Amount,
+		Reason: w.Reason, Reference: w.Reference, Echo: w.Echo, CreatedAt: t.Now, UpdatedAt: t.Now,
+	})
+	r := &p.Refunds[len(p.Refunds)-1]
+	t.event(EventRefundRequested, "refund", string(r.ID), "", string(RefundRequested), p.ID)
+	t.prepare(a, OpRefund, w.Amount).Refund = r.ID
+	return r
+}
+
+// reverse takes a refund out of what the splits and the merchant were given,
+// in proportion to what each still has, so that none falls below zero and the
+// last refund takes the rest exactly (M8).
+func (a *Attempt) reverse(minor int64) []int64 {
+	left := make([]int64, len(a.Shares))
+	if len(a.Reversed) != len(a.Shares) {
+		a.Reversed = make([]int64, len(a.Shares))
+	}
+	for i := range left {
+		left[i] = a.Shares[i] - a.Reversed[i]
+	}
+	taken := Allocate(minor, left)
+	reversed := make([]int64, len(taken))
+	for i := range taken {
+		reversed[i] = a.Reversed[i] + taken[i]
+	}
+	a.Reversed = reversed
+	return taken
+}
+
+// SettleFunds notes that a payment's money is the merchant's to use.
+// Errors: invalid_state unless it counts and was not settled before.
+func (t *Tab) SettleFunds(id PaymentID) error {
+	p := t.payment(id)
+	if p == nil {
+		return ErrNotFound
+	}
+	if p.State != PaymentApplied || !p.SettledAt.IsZero() {
+		return ErrState("the payment has no money that is still to be settled")
+	}
+	p.SettledAt, p.UpdatedAt = t.Now, t.Now
+	if a := p.refundable(); a != nil {
+		t.Link.Settled += a.Captured
+	}
+	t.event(EventPaymentSettled, "settlement", string(p.ID), "expected", "settled", p.ID)
+	return nil
+}
+
+// ReleaseSplit lets go minor units of a split that is on hold; 0: all that is left.
+// Errors: ErrNotFound, invalid_state, Invalid (amount).
+func (t *Tab) ReleaseSplit(index int, minor int64) error {
+	s, err := t.heldSplit(index)
+	if err != nil {
+		return err
+	}
+	left := s.Amount - s.Released
+	if minor == 0 {
+		minor = left
+	}
+	if minor < 0 || minor > left {
+		var bad Faults
+		bad.Add("amount", "too_large", "must be at most what is held: "+Money{left, t.Link.Price.Currency}.String())
+		return bad.Err()
+	}
+	s.Released += minor
+	s.OnHold = s.Released < s.Amount
+	return t.keepSplit(index, s, EventSplitReleased, "released")
+}
+
+// CancelSplit gives what is held of a split to the merchant after all.
+// Errors: ErrNotFound, invalid_state.
+func (t *Tab) CancelSplit(index int) error {
+	s, err := t.heldSplit(index)
+	if err != nil {
+		return err
+	}
+	s.OnHold, s.Canceled = false, true
+	return t.keepSplit(index, s, EventSplitCanceled, "canceled")
+}
+
+func (t *Tab) heldSplit(index int) (Split, error) {
+	if index < 0 || index >= len(t.Link.Splits) {
+		return Split{}, ErrNotFound
+	}
+	s := t.Link.Splits[index]
+	if !s.OnHold {
+		return s, ErrState("the split is not on hold")
+	}
+	if t.Link.Applied == 0 {
+		return s, ErrState("nothing was paid yet")
+	}
+	return s, nil
+}
+
+func (t *Tab) keepSplit(index int, s Split, kind EventKind, to string) error {
+	s.UpdatedAt = t.Now
+	splits := append([]Split(nil), t.Link.Splits...) // earlier snapshots keep theirs
+	splits[index] = s
+	t.Link.Splits = splits
+	t.event(kind, "split", splitID(index), "held", to, "")
+	return nil
+}
