@@ -94,7 +94,8 @@ func TestOtherFaults(t *testing.T) {
 func TestLiveRefused(t *testing.T) {
 	const live = `merchants: [{id: shop, name: Corner Shop, mode: live, keys: [{api: native}]}]`
 	storetest.Each(t, func(t *testing.T, o store.Options) {
-		ctx := context.Background()
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
 		s := settingsFor(t, o)
 		s.Listen, s.LogFormat = "127.0.0.1:0", "text"
 		s.Provision = filepath.Join(t.TempDir(), "live.yaml")
@@ -122,11 +123,14 @@ func TestLiveRefused(t *testing.T) {
 		if _, err := a.ProvisionFile(ctx, s.Provision); err != nil { // as by `paylink provision`
 			t.Fatal(err)
 		}
-		if err := a.Serve(ctx, func() { t.Error("it serves") }); err == nil || !strings.Contains(err.Error(), "https") {
+		if err := a.Serve(ctx, cancel); err == nil || !strings.Contains(err.Error(), "https") {
 			t.Errorf("serving: %v", err)
 		}
 		if o.URL == "" {
 			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal("it served")
 		}
 		s.Database += "&options=-c%20synchronous_commit%3Doff"
 		a = open()

@@ -3,6 +3,7 @@ package app
 import (
 	"paylink/internal/core"
 	"paylink/internal/dialect"
+	"paylink/internal/dialect/payroc"
 	"paylink/internal/dialect/pinelabs"
 	"paylink/internal/method"
 	"paylink/internal/method/bankredirect"
@@ -16,6 +17,7 @@ import (
 // dialects are the providers' APIs that are spoken beside the native one.
 var dialects = []func(c *core.Core, publicURL string) dialect.Dialect{
 	pinelabs.New,
+	payroc.New,
 }
 
 // methods are the ways to pay, in the order in which the page shows them.

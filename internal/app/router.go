@@ -27,7 +27,11 @@ type spoken struct {
 func newSpoken(d dialect.Dialect) *spoken {
 	s := &spoken{Dialect: d, mux: web.NewMux(d.Fail)}
 	for _, route := range d.Routes() {
-		s.mux.Route(route.Pattern, route.Handle)
+		if route.After {
+			s.mux.RouteAfter(route.Pattern, route.Handle)
+		} else {
+			s.mux.Route(route.Pattern, route.Handle)
+		}
 		_, path, _ := strings.Cut(route.Pattern, " ")
 		literal, _, _ := strings.Cut(path, "{")
 		s.prefixes = append(s.prefixes, segments(literal))

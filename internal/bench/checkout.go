@@ -73,7 +73,9 @@ func checkoutPage(b *bench) error {
 	d, err := b.alternate(
 		func() (float64, error) { return p.noting("pages", b.length, ask) },
 		func() (float64, error) {
-			return closedLoop(b.ctx, bare.address, b.clients, b.length, 200, func(int64) []byte { return one })
+			return bare.noting("bare answers", b.length, func() (float64, error) {
+				return closedLoop(b.ctx, bare.address, b.clients, b.length, 200, func(int64) []byte { return one })
+			})
 		})
 	if err != nil {
 		return err

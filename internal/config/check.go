@@ -78,7 +78,7 @@ func (c *checker) key(at string, mode pay.Mode, k ProvisionKey) {
 		belongs := m.name == own.lookup || m.name == own.secret || m.name == own.external
 		isSecret := m.name == own.secret
 		switch {
-		case m.value == "" && belongs && !isSecret:
+		case m.value == "" && belongs && !isSecret && !(m.name == own.external && own.externalOptional):
 			c.bad.Add(at+m.name, "required", "is needed")
 		case m.value == "":
 		case !belongs:

@@ -39,6 +39,7 @@ type ProvisionKey struct {
 	ClientSecret string `yaml:"client_secret"`          // pinelabs
 	ClientKey    string `yaml:"client_key"`             // portone
 	SecretKey    string `yaml:"secret_key"`             // portone
+	SubMerchant  string `yaml:"sub_merchant_key"`       // portone; on an entry that a master's pair acts for
 	MerchantID   string `yaml:"merchant_id"`            // payengine
 	PrivateKey   string `yaml:"private_key"`            // payengine
 	APIKey       string `yaml:"api_key"`                // xfers, payroc
@@ -90,15 +91,19 @@ func (k ProvisionKey) Lookup() string { return k.value(keyMembers[k.API].lookup)
 // Secret is the credential's secret; empty when it is to be generated.
 func (k ProvisionKey) Secret() string { return k.value(keyMembers[k.API].secret) }
 
-// External is what the API calls the merchant (PayEngine) or terminal (Payroc).
+// External is what the API calls the merchant (PayEngine, a sub-merchant of
+// PortOne) or terminal (Payroc).
 func (k ProvisionKey) External() string { return k.value(keyMembers[k.API].external) }
 
 // keyMembers says which members a credential of each API has. Where lookup and
 // secret are the same member, the credential is one value.
-var keyMembers = map[string]struct{ lookup, secret, external string }{
+var keyMembers = map[string]struct {
+	lookup, secret, external string
+	externalOptional         bool
+}{
 	"native":    {lookup: "secret", secret: "secret"},
 	"pinelabs":  {lookup: "client_id", secret: "client_secret"},
-	"portone":   {lookup: "client_key", secret: "secret_key"},
+	"portone":   {lookup: "client_key", secret: "secret_key", external: "sub_merchant_key", externalOptional: true},
 	"payengine": {lookup: "private_key", secret: "private_key", external: "merchant_id"},
 	"xfers":     {lookup: "api_key", secret: "api_secret"},
 	"payroc":    {lookup: "api_key", secret: "api_key", external: "processing_terminal_id"},
@@ -109,7 +114,7 @@ func (k ProvisionKey) members() []member {
 	return []member{
 		{"secret", k.NativeSecret}, {"client_id", k.ClientID}, {"client_secret", k.ClientSecret}, {"client_key", k.ClientKey},
 		{"secret_key", k.SecretKey}, {"merchant_id", k.MerchantID}, {"private_key", k.PrivateKey}, {"api_key", k.APIKey},
-		{"api_secret", k.APISecret}, {"processing_terminal_id", k.TerminalID},
+		{"api_secret", k.APISecret}, {"processing_terminal_id", k.TerminalID}, {"sub_merchant_key", k.SubMerchant},
 	}
 }
 

@@ -19,6 +19,7 @@ const sample = `merchants:
       - {api: native}
       - {api: pinelabs, client_id: 4c2f, client_secret: 9d1a}
       - {api: portone, client_key: ck, secret_key: "sk"}
+      - {api: portone, client_key: master, secret_key: "sk", sub_merchant_key: sub}
       - {api: payengine, merchant_id: 1cc7, private_key: abc}
       - {api: xfers, api_key: test_a, api_secret: b}
       - {api: payroc, api_key: k, processing_terminal_id: 0001234}
@@ -48,6 +49,7 @@ func TestReadProvision(t *testing.T) {
 		{"native", "", "", ""},
 		{"pinelabs", "4c2f", "9d1a", ""},
 		{"portone", "ck", "sk", ""},
+		{"portone", "master", "sk", "sub"},
 		{"payengine", "abc", "abc", "1cc7"},
 		{"xfers", "test_a", "b", ""},
 		{"payroc", "k", "k", "0001234"},
@@ -102,6 +104,8 @@ func TestReadProvisionContent(t *testing.T) {
 		merchant(`keys: [{api: xfers}, {api: pinelabs, client_secret: SECRET}]`):                                  "merchants[0].keys[1].client_id",
 		merchant(`keys: [{api: payroc, api_key: SECRET}]`):                                                        "merchants[0].keys[0].processing_terminal_id",
 		merchant(`keys: [{api: portone, client_key: "a b", secret_key: c}]`):                                      "merchants[0].keys[0].client_key",
+		merchant(`keys: [{api: portone, secret_key: c, sub_merchant_key: s}]`):                                    "merchants[0].keys[0].client_key",
+		merchant(`keys: [{api: xfers, api_key: c, api_secret: d, sub_merchant_key: SECRET}]`):                     "merchants[0].keys[0].sub_merchant_key",
 		merchant(`keys: [{api: xfers, api_key: a, api_secret: SECRET}, {api: xfers, api_key: a, api_secret: b}]`): "merchants[0].keys[1].api_secret",
 		merchant(`webhooks: [{api: native, url: "shop.example"}]`):                                                "merchants[0].webhooks[0].url",
 		merchant(`webhooks: [{api: fax, url: "https://shop.example/"}]`):                                          "merchants[0].webhooks[0].api",

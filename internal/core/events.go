@@ -46,6 +46,7 @@ func (c *Core) Sequence(ctx context.Context) error {
 // NewEndpoint asks for a webhook endpoint.
 type NewEndpoint struct {
 	URL    string
+	Label  string          // the owner's name for it; may be empty
 	Kinds  []pay.EventKind // empty: all
 	Secret string          // empty: a new one
 }
@@ -72,7 +73,7 @@ func (c *Core) CreateEndpoint(ctx context.Context, who pay.Caller, in NewEndpoin
 	}
 	now := c.store.Now()
 	e := pay.Endpoint{
-		Tenant: who.Tenant, ID: pay.EndpointID(pay.NewID("we", now)), Dialect: who.Dialect, URL: url, Kinds: in.Kinds, Enabled: true,
+		Tenant: who.Tenant, ID: pay.EndpointID(pay.NewID("we", now)), Dialect: who.Dialect, Label: in.Label, URL: url, Kinds: in.Kinds, Enabled: true,
 		Secrets: []pay.Secret{{Value: in.Secret}}, CreatedAt: now, UpdatedAt: now,
 	}
 	return e, c.store.InTx(ctx, func(tx *store.Tx) error { return tx.PutEndpoint(ctx, e) })

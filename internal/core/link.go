@@ -265,6 +265,19 @@ func (c *Core) LinkByUniqueRef(ctx context.Context, who pay.Caller, ref string) 
 	return c.Link(ctx, who, l.ID)
 }
 
+// LinkByClaim reads the caller's link that has a name which is unique in the
+// whole installation. Errors: pay.ErrNotFound.
+func (c *Core) LinkByClaim(ctx context.Context, who pay.Caller, name Claim) (LinkView, error) {
+	found, err := c.store.Locate(ctx, name.Kind, auth.LookupHash(name.Kind, name.Value))
+	if err != nil {
+		return LinkView{}, err
+	}
+	if len(found) != 1 || found[0].Tenant != who.Tenant {
+		return LinkView{}, pay.ErrNotFound
+	}
+	return c.Link(ctx, who, pay.LinkID(found[0].Ref))
+}
+
 // LinkFilter chooses links; zero members do not filter.
 type LinkFilter struct {
 	State       pay.LinkState

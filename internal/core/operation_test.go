@@ -76,23 +76,30 @@ func TestCancelReleasesHold(t *testing.T) {
 	})
 }
 
-// The cancel's void comes before the processor knows the payment, and fails.
-func TestHoldAfterCancelIsReleased(t *testing.T) {
+// The cancel's void comes before the processor knows the payment, and fails;
+// what the processor then says is called off all the same.
+func TestBegunBeforeCancelIsCalledOff(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)
-		l := w.Link(t, manual)
-		ops := prepare(t, w, l.ID, func(tab *pay.Tab) error {
-			_, _, err := tab.Begin(pay.Begin{Method: pay.MethodCard, Processor: "sandbox", Fields: map[string]string{"card": goodCard}})
-			return err
-		})
-		if _, err := w.CancelLink(context.Background(), w.Shop, l.ID); err != nil {
-			t.Fatal(err)
+		for want, b := range map[pay.AttemptState]pay.Begin{
+			pay.AttemptVoided:   {Method: pay.MethodCard, Fields: map[string]string{"card": goodCard}},
+			pay.AttemptCanceled: {Method: pay.MethodBankRedirect, Fields: map[string]string{"bank": "test_bank_a"}},
+		} {
+			l := w.Link(t, func(l *pay.Link) { l.Use.Manual = b.Method == pay.MethodCard })
+			b.Processor = "sandbox"
+			ops := prepare(t, w, l.ID, func(tab *pay.Tab) error {
+				_, _, err := tab.Begin(b)
+				return err
+			})
+			if _, err := w.CancelLink(context.Background(), w.Shop, l.ID); err != nil {
+				t.Fatal(err)
+			}
+			work(t, w)
+			if err := w.RunOperation(context.Background(), store.OperationJob{Tenant: w.Shop.Tenant, Operation: ops[0], Fence: 1}); err != nil {
+				t.Fatal(err)
+			}
+			wantAttempt(t, w, l.ID, want)
 		}
-		work(t, w)
-		if err := w.RunOperation(context.Background(), store.OperationJob{Tenant: w.Shop.Tenant, Operation: ops[0], Fence: 1}); err != nil {
-			t.Fatal(err)
-		}
-		wantAttempt(t, w, l.ID, pay.AttemptVoided)
 	})
 }
 

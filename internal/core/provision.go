@@ -173,8 +173,8 @@ func (c *Core) provisionWebhook(ctx context.Context, tx *store.Tx, t pay.Tenant,
 	return made, tx.PutEndpoint(ctx, e)
 }
 
-// webhookSecret is a new one on the native API, and the credential's secret in
-// Base64 where the dialect's receivers compute with that.
+// webhookSecret is a new one on the native API, else the credential's secret:
+// its text, or that in Base64 where the dialect's receivers compute with it.
 func (c *Core) webhookSecret(ctx context.Context, tx *store.Tx, t pay.Tenant, api string) (string, error) {
 	if api == "native" {
 		return auth.NewWebhookSecret(), nil
@@ -184,6 +184,9 @@ func (c *Core) webhookSecret(ctx context.Context, tx *store.Tx, t pay.Tenant, ap
 		return "", err
 	}
 	for _, cred := range list {
+		if cred.Secret != "" && api != "pinelabs" {
+			return cred.Secret, nil
+		}
 		if cred.Secret != "" {
 			return base64.StdEncoding.EncodeToString([]byte(cred.Secret)), nil
 		}

@@ -3,7 +3,9 @@ package core_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 func busyWorld(t *testing.T, o store.Options) *coretest.World {
 	t.Helper()
 	w := coretest.New(t, o)
+	w.Clock.Step = time.Millisecond // as in life, no two changes have the same time
 	ctx := context.Background()
 	must := func(err error) {
 		t.Helper()
@@ -192,6 +195,39 @@ func TestVerifyFinds(t *testing.T) {
 		}
 		if _, err := w.Verify(context.Background(), quiet); err != nil {
 			t.Errorf("with everything put back: %v", err)
+		}
+	})
+}
+
+// A proof reads one moment: what is written beside it is no breach. The link
+// is longer than a page.
+func TestVerifyWhileBusy(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		l := w.Link(t, func(l *pay.Link) { l.Use.Max = 0 })
+		var payers sync.WaitGroup
+		const many, each = 4, 25
+		for n := range many {
+			payers.Go(func() {
+				for range each {
+					_, err := w.StartPayment(context.Background(), core.StartPayment{
+						Token: l.Token, Method: pay.MethodCard, Fields: map[string]string{"card": goodCard}, From: strconv.Itoa(n),
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		for range 10 {
+			if _, err := w.Verify(context.Background(), quiet); err != nil {
+				t.Error(err)
+			}
+		}
+		payers.Wait()
+		report, err := w.Verify(context.Background(), quiet)
+		if err != nil || report.Payments != many*each || report.Events != 1+5*many*each {
+			t.Errorf("at the end: %+v %v", report, err)
 		}
 	})
 }

@@ -13,7 +13,7 @@ func TestCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := plan{binary: binary, servers: 1, kills: 3, between: 700 * time.Millisecond, rate: 20, seed: 1}
+	p := plan{binary: binary, servers: 1, kills: 3, between: 400 * time.Millisecond, rate: 20, seed: 1}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		p := p

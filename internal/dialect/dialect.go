@@ -53,6 +53,9 @@ type Dialect interface {
 type Route struct {
 	Pattern string // "POST /api/pay/v1/paymentlink"
 	Handle  func(w http.ResponseWriter, r *http.Request) error
+	// After lets the pattern overlap with others without being the narrower
+	// one, which net/http refuses: it is asked when no other fits.
+	After bool
 }
 
 // Page is an address of the payer's page in the provider's form.
@@ -75,6 +78,9 @@ type Message struct {
 	ID          string // the receiver's key against repeats
 	ContentType string
 	Body        []byte
+	// Seal is set where the signature is a part of the body: it is the body for
+	// a receiver with this secret. It is asked once, at the first try.
+	Seal func(secret string) []byte
 }
 
 // Schedule replaces INVARIANTS W4 for a dialect's endpoints.

@@ -12,7 +12,7 @@ import (
 
 // How many random cases a property is held against, per seed.
 const (
-	quickChecks = 1000
+	quickChecks = 500
 	soakChecks  = 20_000
 )
 

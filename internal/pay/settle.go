@@ -131,6 +131,10 @@ func (t *Tab) derive(p *Payment, a *Attempt) error {
 	switch a.State {
 	case AttemptCaptured:
 		return t.captured(p, a)
+	case AttemptRequiresAction:
+		if a.Superseded || !t.fits(p, a, a.Requested) {
+			t.prepare(a, OpVoid, a.Requested) // called off before the processor had it: asked again (5.2, 5.8)
+		}
 	case AttemptAuthorized:
 		if !t.fits(p, a, a.Authorized) || a.Authorized < a.Requested && !t.Link.Use.Parts {
 			t.prepare(a, OpVoid, a.Authorized) // 5.5c, 5.9
@@ -276,7 +280,7 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 			return ErrState("a refund that is %s cannot become %s", r.State, next)
 		}
 		from := r.State
-		r.State, r.UpdatedAt, p.UpdatedAt = next, t.Now, t.Now
+		r.State, r.UpdatedAt, a.UpdatedAt, p.UpdatedAt = next, t.Now, t.Now, t.Now
 		switch next {
 		case RefundSucceeded:
 			a.Refunding -= r.Amount

@@ -363,8 +363,16 @@ func (l *lite) risks(ctx context.Context) (list []string, err error) {
 	return list, err
 }
 
-func (l *lite) migrate(ctx context.Context) error {
-	return migrateWith(ctx, goose.DialectSQLite3, l.write)
+// migrate may meet another process that does the same. Each migration is one
+// transaction of the only writer, so who comes second fails and looks again:
+// by then at least one more is done.
+func (l *lite) migrate(ctx context.Context) (err error) {
+	for range newest() + 2 { // goose makes a table of its own first
+		if err = migrateWith(ctx, goose.DialectSQLite3, l.write); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // inSnapshot is a deferred transaction: it takes no lock, and reads the log as

@@ -10,42 +10,50 @@ import (
 // path with another method.
 type Mux struct {
 	*http.ServeMux
-	fail Fail
+	after *http.ServeMux // asked when the first has nothing
+	fail  Fail
 }
 
 // NewMux makes an empty one that has fail word what it refuses.
-func NewMux(fail Fail) *Mux { return &Mux{http.NewServeMux(), fail} }
+func NewMux(fail Fail) *Mux { return &Mux{http.NewServeMux(), http.NewServeMux(), fail} }
 
 // Route adds a handler whose errors fail words as well.
 func (m *Mux) Route(pattern string, h Handler) { m.Handle(pattern, Handle(h, m.fail)) }
 
+// RouteAfter is Route for a pattern that overlaps with another without being
+// the narrower of the two: where both fit, the other has it.
+func (m *Mux) RouteAfter(pattern string, h Handler) { m.after.Handle(pattern, Handle(h, m.fail)) }
+
 // Match says what the mux has for r: nil when there is a handler, ErrMethod
 // when only another method would have one, else pay.ErrNotFound.
 func (m *Mux) Match(r *http.Request) error {
-	_, err := m.match(r)
+	_, _, err := m.match(r)
 	return err
 }
 
-// match is Match, with the methods that would do.
-func (m *Mux) match(r *http.Request) (allow string, err error) {
-	refuse, pattern := m.Handler(r)
-	if pattern != "" {
-		return "", nil
+// match is Match, with the mux that has the handler or the methods that would do.
+func (m *Mux) match(r *http.Request) (found *http.ServeMux, allow string, err error) {
+	err = pay.ErrNotFound
+	for _, mux := range []*http.ServeMux{m.ServeMux, m.after} {
+		refuse, pattern := mux.Handler(r)
+		if pattern != "" {
+			return mux, "", nil
+		}
+		// The mux tells why only by the answer it would give.
+		var why refusal
+		refuse.ServeHTTP(&why, r)
+		if why.status == http.StatusMethodNotAllowed && allow == "" {
+			allow, err = why.header.Get("Allow"), ErrMethod
+		}
 	}
-	// The mux tells why only by the answer it would give.
-	var why refusal
-	refuse.ServeHTTP(&why, r)
-	if why.status == http.StatusMethodNotAllowed {
-		return why.header.Get("Allow"), ErrMethod
-	}
-	return "", pay.ErrNotFound
+	return nil, allow, err
 }
 
 // ServeHTTP answers r, also when nothing matches.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	allow, err := m.match(r)
+	mux, allow, err := m.match(r)
 	if err == nil {
-		m.ServeMux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r)
 		return
 	}
 	if allow != "" {

@@ -23,7 +23,8 @@ const (
 	claimSize  = 64              // deliveries of one claim
 	claimTries = 8               // claims in a row that may find nothing that can start
 	poll       = time.Second     // DECISIONS 17
-	maxWaiting = 64              // claimed deliveries kept for one busy endpoint
+	maxWaiting = 1024            // claimed deliveries kept for one busy endpoint; the others wait for their lease to end
+	maxKept    = 8 * maxWaiting  // and for all of them: each holds its event
 	maxAge     = 8 * time.Second // of a claim that has not begun; its lease is 20 s
 
 	// One slow endpoint never delays another (W2): so many at once to one that
@@ -116,6 +117,7 @@ type sender struct {
 
 	mu    sync.Mutex
 	desks map[desk]*line // of endpoints with anything under way or waiting
+	kept  int            // waiting at all of them
 }
 
 // claim takes what waited here and can start now, then what is due. What is due
@@ -154,8 +156,9 @@ func (s *sender) enter(c claimed) bool {
 		l.running++
 		return true
 	}
-	if len(l.waiting) < maxWaiting {
+	if len(l.waiting) < maxWaiting && s.kept < maxKept {
 		l.waiting = append(l.waiting, c)
+		s.kept++
 	}
 	return false
 }
@@ -186,6 +189,7 @@ func (s *sender) startable(n int) (out []jobs.Job) {
 				out = append(out, s.job(c))
 			}
 			l.waiting = l.waiting[1:]
+			s.kept--
 		}
 		if l.running == 0 && len(l.waiting) == 0 {
 			delete(s.desks, key)
@@ -218,6 +222,7 @@ func (s *sender) drain(ctx context.Context) error {
 		all = append(all, l.waiting...)
 		l.waiting = nil
 	}
+	s.kept = 0
 	s.mu.Unlock()
 	var errs []error
 	for _, c := range all {

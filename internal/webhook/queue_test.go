@@ -186,6 +186,44 @@ func TestStoredBodyIsSentAgain(t *testing.T) {
 	})
 }
 
+// sealed is a dialect whose signature is a part of the body.
+type sealed struct{ words }
+
+func (s sealed) Word(e pay.Event, m pay.Merchant, baseURL string) (dialect.Message, bool) {
+	msg, ok := s.words.Word(e, m, baseURL)
+	msg.Seal = func(secret string) []byte { return []byte("sealed with " + secret) }
+	return msg, ok
+}
+
+func TestSealedBodyStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b books
+		var bodies []string
+		i := b.add("a.example", "evt_1", nil)
+		bare := b.add("b.example", "evt_1", func(i *item) { i.Endpoint.Secrets = nil })
+		s := testSender(&b, func(_ context.Context, r egress.Request) (egress.Answer, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			bodies = append(bodies, string(r.Body))
+			i.Endpoint.Secrets = []pay.Secret{{Value: "s2"}} // changed between the tries
+			return egress.Answer{Status: map[bool]int{true: 200, false: 500}[len(bodies) > 1]}, nil
+		})
+		s.dialects["words"] = sealed{}
+		r := jobs.New(slog.New(slog.DiscardHandler), s.queue(nil))
+		r.Start(t.Context())
+		time.Sleep(10 * time.Second)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if len(bodies) != 2 || bodies[0] != "sealed with s1" || bodies[1] != bodies[0] {
+			t.Errorf("sent %q", bodies)
+		}
+		if bare.Delivery.State != pay.DeliveryPending || len(bare.Delivery.Body) > 0 || bare.Delivery.Tries == 0 {
+			t.Errorf("without a secret: %+v", bare.Delivery)
+		}
+	})
+}
+
 func TestWithoutSending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b books

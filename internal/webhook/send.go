@@ -33,7 +33,7 @@ func (s *sender) deliver(ctx context.Context, d core.DueDelivery) error {
 	if !ok {
 		return s.finish(ctx, d, core.DeliveryResult{State: pay.DeliverySkipped}, 0)
 	}
-	if len(d.Delivery.Body) == 0 {
+	if len(msg.Body) > 0 && len(d.Delivery.Body) == 0 {
 		if err := s.outbox.KeepBody(ctx, d.Delivery, msg.Body); err != nil {
 			return fmt.Errorf("keeping the body: %w", err)
 		}
@@ -55,6 +55,12 @@ func (s *sender) deliver(ctx context.Context, d core.DueDelivery) error {
 func (s *sender) word(speaks dialect.Dialect, d core.DueDelivery) (dialect.Message, bool) {
 	msg, ok := speaks.Word(d.Event, d.Merchant, s.baseURL)
 	if len(d.Delivery.Body) == 0 {
+		if live := d.Endpoint.LiveSecrets(s.now()); msg.Seal != nil {
+			msg.Body = nil // until there is a secret, Sign refuses it
+			if len(live) > 0 {
+				msg.Body = msg.Seal(live[0])
+			}
+		}
 		return msg, ok
 	}
 	if !ok {

@@ -61,6 +61,8 @@ const (
 
 // Clock is a clock that tests move.
 type Clock struct {
+	Step time.Duration // set before others read it: how far each reading moves it
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -69,6 +71,7 @@ type Clock struct {
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.now = c.now.Add(c.Step)
 	return c.now
 }
 
