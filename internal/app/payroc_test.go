@@ -59,9 +59,7 @@ func payrocCall(t *testing.T, method, address, token, key, body string) (*http.R
 func TestPayroc(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		merchant := newSink(t)
-		s := settingsFor(t, o)
-		s.DialectHost = map[string]string{"payroc": "payroc.example"}
-		n := start(t, s, payrocProvision(merchant.url))
+		n := start(t, settingsFor(t, o), payrocProvision(merchant.url))
 		for _, base := range []string{n.base, n.base + "/payroc"} {
 			t.Run(strings.TrimPrefix(base, n.base), func(t *testing.T) { payrocStory(t, n, base) })
 		}
@@ -102,7 +100,7 @@ func payrocStory(t *testing.T, n *node, base string) {
 	if resp.StatusCode != http.StatusOK || address == first || !strings.HasPrefix(address, n.base+"/l/") {
 		t.Fatalf("update: %d %v", resp.StatusCode, link)
 	}
-	if page := show(t, address); !strings.Contains(page, "172.50") || !strings.Contains(page, "Boiler service") {
+	if page := show(t, address); !strings.Contains(page, "172.50") || !strings.Contains(page, "Boiler service") || !strings.Contains(page, "Settle the bill") {
 		t.Fatalf("the page: %s", page)
 	}
 	if page := show(t, first); strings.Contains(page, "Boiler service") {
@@ -138,9 +136,35 @@ func payrocStory(t *testing.T, n *node, base string) {
 	if resp.StatusCode != http.StatusBadRequest || !strings.HasSuffix(out["type"].(string), "#capabilities-missing") || out["instance"] != links {
 		t.Errorf("a feature that is off: %d %v", resp.StatusCode, out)
 	}
+	payrocGift(t, n, base, token)
 	resp, out = payrocCall(t, "GET", base+"/v1/payment-links/"+id+"/nothing", token, "", "")
 	if resp.StatusCode != http.StatusNotFound || !strings.HasSuffix(out["type"].(string), "#not-found") {
 		t.Errorf("an unknown path: %d %v", resp.StatusCode, out)
+	}
+}
+
+// payrocGift is a link whose payers name the amount, as often as they like.
+func payrocGift(t *testing.T, n *node, base, token string) {
+	resp, link := payrocCall(t, "POST", base+"/v1/processing-terminals/5550017/payment-links", token, uuid4Of(base, 4),
+		`{"type":"multiUse","merchantReference":"gifts","order":{"charge":{"type":"prompt","currency":"EUR"}},"authType":"sale","paymentMethods":["card"],"credentialOnFile":{"tokenize":true}}`)
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("create: %d %v", resp.StatusCode, link)
+	}
+	address := payrocURL(link)
+	if page := show(t, address); !strings.Contains(page, `name="amount"`) || !strings.Contains(page, `name="consent"`) {
+		t.Fatalf("the page: %s", page)
+	}
+	for _, amount := range []string{"5.00", "12.50"} {
+		submit(t, address+"/pay", url.Values{"method": {"card"}, "version": {"1"}, "amount": {amount}, "card.card": {"4242424242424242"}})
+	}
+	id, _ := link["paymentLinkId"].(string)
+	_, list := payrocCall(t, "GET", n.base+"/payroc/v1/payments?paymentLinkId="+id, token, "", "")
+	data, _ := list["data"].([]any)
+	if len(data) != 2 || data[0].(map[string]any)["order"].(map[string]any)["amount"] != 1250.0 {
+		t.Errorf("payments: %v", list)
+	}
+	if _, link = payrocCall(t, "GET", base+"/v1/payment-links/"+id, token, "", ""); link["status"] != "active" {
+		t.Errorf("after two payments: %v", link)
 	}
 }
 

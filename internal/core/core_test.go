@@ -124,6 +124,26 @@ func TestIdempotencyKey(t *testing.T) {
 	})
 }
 
+// TestKeyOfRepeatedReference answers a key again whose first use found a link
+// that was there already.
+func TestKeyOfRepeatedReference(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		cmd := core.CreateLink{Fingerprint: "a", Link: pay.Link{Price: pay.Price{Currency: "USD", Amount: 500}, Use: pay.Use{Max: 1}, UniqueRef: "A-1"}}
+		made, err := w.CreateLink(ctx, w.Shop, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Key = "k"
+		for range 2 {
+			if again, err := w.CreateLink(ctx, w.Shop, cmd); err != nil || again.Link.ID != made.Link.ID {
+				t.Fatalf("again: %+v %v", again, err)
+			}
+		}
+	})
+}
+
 func TestTransferConfirmsLater(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)

@@ -36,8 +36,10 @@ func (c *Core) Events(ctx context.Context, who pay.Caller, after string, limit i
 func (c *Core) Sequence(ctx context.Context) error {
 	tenants, err := c.store.Tenants(ctx)
 	for _, t := range tenants {
-		if _, err := c.store.Number(ctx, t); err != nil {
-			return err
+		for numbered := int64(store.NumberedAtOnce); numbered == store.NumberedAtOnce; {
+			if numbered, err = c.store.Number(ctx, t); err != nil {
+				return err
+			}
 		}
 	}
 	return err
@@ -212,21 +214,32 @@ type DueDelivery struct {
 // patience is how long an event may fail before the next of its link is tried (W2).
 const patience = 10 * time.Minute
 
-// ClaimDeliveries leases due deliveries, heads of their lanes only.
-func (c *Core) ClaimDeliveries(ctx context.Context, n int) (due []DueDelivery, err error) {
-	claimed, err := c.store.ClaimDeliveries(ctx, n, patience)
+// ClaimDeliveries leases due deliveries, heads of their lanes only, but none to
+// the busy endpoints.
+func (c *Core) ClaimDeliveries(ctx context.Context, n int, busy ...pay.EndpointID) (due []DueDelivery, err error) {
+	claimed, err := c.store.ClaimDeliveries(ctx, n, patience, busy...)
 	if err != nil {
 		return nil, err
 	}
+	type desk struct {
+		pay.Tenant
+		pay.EndpointID
+	}
+	known := map[desk]DueDelivery{} // many deliveries of one claim go to few endpoints
 	for _, d := range claimed {
-		item := DueDelivery{Delivery: d}
-		if item.Endpoint, err = c.store.Endpoint(ctx, d.Tenant, d.Endpoint); err != nil {
-			return due, err
+		at := desk{d.Tenant, d.Endpoint}
+		item, ok := known[at]
+		if !ok {
+			if item.Endpoint, err = c.store.Endpoint(ctx, d.Tenant, d.Endpoint); err != nil {
+				return due, err
+			}
+			if item.Merchant, err = c.store.Merchant(ctx, d.Tenant); err != nil {
+				return due, err
+			}
+			known[at] = item
 		}
+		item.Delivery = d
 		if item.Event, err = c.store.Event(ctx, d.Tenant, d.Link, d.Seq); err != nil {
-			return due, err
-		}
-		if item.Merchant, err = c.store.Merchant(ctx, d.Tenant); err != nil {
 			return due, err
 		}
 		due = append(due, item)

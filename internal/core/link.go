@@ -98,13 +98,13 @@ func (c *Core) createLink(ctx context.Context, who pay.Caller, cmd CreateLink) (
 	var first store.KeyUse
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
 		out = Created{First: true}
-		if cmd.Key != "" {
-			if first, err = tx.FindKey(ctx, use); err == nil { // before validating: an old request may be invalid by now
-				out = Created{Replayed: true}
-				return nil
-			} else if !errors.Is(err, pay.ErrNotFound) {
-				return err
-			}
+		var fresh bool
+		if first, fresh, err = useKey(ctx, tx, use, invalid == nil); err != nil {
+			return err
+		}
+		if !fresh {
+			out = Created{Replayed: true}
+			return nil
 		}
 		if invalid != nil {
 			return invalid
@@ -128,13 +128,6 @@ func (c *Core) createLink(ctx context.Context, who pay.Caller, cmd CreateLink) (
 // insertLink stores the tab, or finds the link whose unique reference it repeats.
 func (c *Core) insertLink(ctx context.Context, tx *store.Tx, tab *pay.Tab, cmd CreateLink, use store.KeyUse, out *Created) error {
 	l := tab.Link
-	if cmd.Key != "" {
-		if _, fresh, err := tx.TakeKey(ctx, use); err != nil {
-			return err
-		} else if !fresh {
-			return pay.ErrKeyBusy // taken since we looked: its owner commits now
-		}
-	}
 	stored, err := tx.CreateTab(ctx, tab)
 	if err != nil {
 		return err
@@ -153,9 +146,10 @@ func (c *Core) insertLink(ctx context.Context, tx *store.Tx, tab *pay.Tab, cmd C
 		if !cmd.ReuseRef && old.RefPrint != l.RefPrint {
 			return pay.ErrReference
 		}
+		use.Link, use.Seq = old.ID, old.Seq
 		old.State = old.At(tx.Now())
 		*out = Created{Link: old}
-		return nil
+		return tx.PointKey(ctx, use)
 	}
 	if err := tx.AddLocator(ctx, "token", auth.LookupHash("token", l.Token), locator(l), time.Time{}); err != nil {
 		return err
@@ -169,6 +163,23 @@ func (c *Core) insertLink(ctx context.Context, tx *store.Tx, tab *pay.Tab, cmd C
 		}
 	}
 	return c.putHooks(ctx, tx, l, cmd.Hooks)
+}
+
+// useKey takes an idempotency key, or finds what its first use made: then fresh
+// is false. A request that is not valid now takes none, but it may repeat one
+// that was valid. An empty key is always fresh.
+func useKey(ctx context.Context, tx *store.Tx, use store.KeyUse, valid bool) (first store.KeyUse, fresh bool, err error) {
+	if use.Key == "" {
+		return use, true, nil
+	}
+	if valid {
+		return tx.TakeKey(ctx, use)
+	}
+	first, err = tx.FindKey(ctx, use)
+	if errors.Is(err, pay.ErrNotFound) {
+		return use, true, nil
+	}
+	return first, false, err
 }
 
 // keyUse is what an idempotency key of the caller stands for.

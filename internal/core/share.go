@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -33,18 +32,13 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 	use := keyUse(who, cmd.Key, cmd.Fingerprint, cmd.Link)
 	use.Ref = string(shares[0].ID)
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
-		if cmd.Key != "" {
-			first, err := tx.FindKey(ctx, use)
-			if err == nil {
-				shares[0], err = tx.Share(ctx, who.Tenant, pay.ShareID(first.Ref))
-				return err
-			}
-			if !errors.Is(err, pay.ErrNotFound) {
-				return err
-			}
+		first, fresh, err := useKey(ctx, tx, use, invalid == nil)
+		if err != nil {
+			return err
 		}
-		if cmd.Refuse != nil {
-			return cmd.Refuse
+		if !fresh {
+			shares[0], err = tx.Share(ctx, who.Tenant, pay.ShareID(first.Ref))
+			return err
 		}
 		held, err := tx.HoldTab(ctx, who.Tenant, cmd.Link) // so that it does not close meanwhile
 		if err != nil {
@@ -56,13 +50,6 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 		}
 		if invalid != nil {
 			return invalid
-		}
-		if cmd.Key != "" {
-			if _, fresh, err := tx.TakeKey(ctx, use); err != nil {
-				return err
-			} else if !fresh {
-				return pay.ErrKeyBusy
-			}
 		}
 		return tx.InsertShare(ctx, who.Tenant, shares[0], c.find)
 	})

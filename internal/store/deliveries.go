@@ -101,9 +101,14 @@ func (q queries) scanDelivery(r rows) (d pay.Delivery, err error) {
 
 // ClaimDeliveries leases due heads of lanes. A lane is an endpoint and a link:
 // a later event waits until the earlier is done, or has been failing for
-// patience (W2). It takes no lock beyond its own statement.
-func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Duration) (list []pay.Delivery, err error) {
+// patience (W2). Endpoints in busy are left out. It takes no lock beyond its
+// own statement.
+func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Duration, busy ...pay.EndpointID) (list []pay.Delivery, err error) {
 	var waits int64
+	except := ","
+	for _, id := range busy {
+		except += string(id) + ","
+	}
 	now := us(s.Now())
 	if err := s.one(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' AND due_at <= $1 AND lease_until <= $1 LIMIT 1) AS w`, []any{now}, &waits); err != nil || waits == 0 {
 		return nil, err
@@ -114,12 +119,13 @@ func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Du
 			UPDATE deliveries SET lease_until = $2, fence = fence + 1
 			WHERE state = 'pending' AND lease_until <= $1 AND (merchant, mode, endpoint, link, seq) IN (
 				SELECT d.merchant, d.mode, d.endpoint, d.link, d.seq FROM deliveries d
-				WHERE d.state = 'pending' AND d.due_at <= $1 AND d.lease_until <= $1 AND NOT EXISTS (
+				WHERE d.state = 'pending' AND d.due_at <= $1 AND d.lease_until <= $1
+					AND cast($5 AS TEXT) NOT LIKE '%,' || d.endpoint || ',%' AND NOT EXISTS (
 					SELECT 1 FROM deliveries e WHERE e.merchant = d.merchant AND e.mode = d.mode AND e.endpoint = d.endpoint
 						AND e.link = d.link AND e.seq < d.seq AND e.state = 'pending' AND (e.first_try = 0 OR e.first_try > $3))
 				ORDER BY d.due_at LIMIT $4)
 			RETURNING `+deliveryColumns,
-			[]any{us(tx.now), us(tx.now.Add(leaseTime)), us(tx.now.Add(-patience)), limit}, func(r rows) error {
+			[]any{us(tx.now), us(tx.now.Add(leaseTime)), us(tx.now.Add(-patience)), limit, except}, func(r rows) error {
 				d, err := tx.scanDelivery(r)
 				list = append(list, d)
 				return err

@@ -217,6 +217,17 @@ func (tx *Tx) TakeKey(ctx context.Context, u KeyUse) (first KeyUse, fresh bool, 
 	return first, false, err
 }
 
+// PointKey lets a key just taken stand for another event: the one that its
+// request turned out to repeat. Without a key it does nothing.
+func (tx *Tx) PointKey(ctx context.Context, u KeyUse) error {
+	if u.Key == "" {
+		return nil
+	}
+	_, err := tx.exec(ctx, `UPDATE idempotency SET link = $6, seq = $7 WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
+		u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key, u.Link, u.Seq)
+	return err
+}
+
 // FindKey reads the first use of a key. Errors: pay.ErrNotFound, pay.ErrKeyReused.
 func (q queries) FindKey(ctx context.Context, u KeyUse) (KeyUse, error) {
 	first := u
@@ -227,6 +238,9 @@ func (q queries) FindKey(ctx context.Context, u KeyUse) (KeyUse, error) {
 	}
 	return first, err
 }
+
+// NumberedAtOnce is how many events one call of Number takes at most.
+const NumberedAtOnce = 1000
 
 // Number gives the tenant's committed events their places in the feed. It
 // holds the feed's row, so one numbers at a time; writers never wait for it.
@@ -247,8 +261,8 @@ func (s *Store) Number(ctx context.Context, t pay.Tenant) (numbered int64, err e
 		numbered, err = tx.exec(ctx, `
 			UPDATE events SET position = cast($3 AS BIGINT) + n.place
 			FROM (SELECT link AS l, seq AS s, row_number() OVER (ORDER BY at, link, seq) AS place
-				FROM (SELECT link, seq, at FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL ORDER BY at, link, seq LIMIT 1000) AS w) AS n
-			WHERE merchant = $1 AND mode = $2 AND link = n.l AND seq = n.s`, t.Merchant, t.Mode, last)
+				FROM (SELECT link, seq, at FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL ORDER BY at, link, seq LIMIT $4) AS w) AS n
+			WHERE merchant = $1 AND mode = $2 AND link = n.l AND seq = n.s`, t.Merchant, t.Mode, last, NumberedAtOnce)
 		if err != nil {
 			return err
 		}

@@ -19,13 +19,11 @@ import (
 )
 
 const (
-	workers    = 512             // deliveries under way at once
-	claimSize  = 64              // deliveries of one claim
-	claimTries = 8               // claims in a row that may find nothing that can start
-	poll       = time.Second     // DECISIONS 17
-	maxWaiting = 1024            // claimed deliveries kept for one busy endpoint; the others wait for their lease to end
-	maxKept    = 8 * maxWaiting  // and for all of them: each holds its event
-	maxAge     = 8 * time.Second // of a claim that has not begun; its lease is 20 s
+	workers   = 512             // deliveries under way at once
+	claimSize = 64              // deliveries of one claim
+	poll      = time.Second     // DECISIONS 17
+	maxBusy   = 256             // endpoints that a claim is told to leave out
+	maxAge    = 8 * time.Second // of a claim that has not begun; its lease is 20 s
 
 	// One slow endpoint never delays another (W2): so many at once to one that
 	// answers, and to one whose last delivery failed.
@@ -44,7 +42,7 @@ type Metrics struct {
 
 // outbox is what the queue needs of core.
 type outbox interface {
-	ClaimDeliveries(ctx context.Context, n int) ([]core.DueDelivery, error)
+	ClaimDeliveries(ctx context.Context, n int, busy ...pay.EndpointID) ([]core.DueDelivery, error)
 	KeepBody(ctx context.Context, d pay.Delivery, body []byte) error
 	RenewDelivery(ctx context.Context, d pay.Delivery) error
 	ReleaseDelivery(ctx context.Context, d pay.Delivery) error
@@ -117,16 +115,16 @@ type sender struct {
 
 	mu    sync.Mutex
 	desks map[desk]*line // of endpoints with anything under way or waiting
-	kept  int            // waiting at all of them
 }
 
-// claim takes what waited here and can start now, then what is due. What is due
-// to a busy endpoint stays here under its lease, so that the next claim finds
-// the deliveries of others; if it stays too long, the lease gives it back.
+// claim takes what waited here and can start now, then what is due elsewhere.
+// What a claim brings for an endpoint beyond what it may have under way waits
+// here under its lease, and until it has gone no more is claimed for that
+// endpoint: others are found however long the queue of one is.
 func (s *sender) claim(ctx context.Context, n int) ([]jobs.Job, error) {
 	out := s.startable(n)
-	for try := 0; try < claimTries && len(out) < n; try++ {
-		due, err := s.outbox.ClaimDeliveries(ctx, min(n-len(out), claimSize))
+	for len(out) < n {
+		due, err := s.outbox.ClaimDeliveries(ctx, min(n-len(out), claimSize), s.busy()...)
 		at := time.Now() // after the claim: its lease began earlier by little
 		for _, d := range due {
 			if c := (claimed{d, at}); s.enter(c) {
@@ -143,6 +141,18 @@ func (s *sender) claim(ctx context.Context, n int) ([]jobs.Job, error) {
 	return out, nil
 }
 
+// busy are endpoints that can take no more now.
+func (s *sender) busy() (list []pay.EndpointID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, l := range s.desks {
+		if (len(l.waiting) > 0 || l.running >= perEndpoint) && len(list) < maxBusy {
+			list = append(list, at.id)
+		}
+	}
+	return list
+}
+
 // enter counts c as under way, or lets it wait for its endpoint.
 func (s *sender) enter(c claimed) bool {
 	s.mu.Lock()
@@ -156,10 +166,7 @@ func (s *sender) enter(c claimed) bool {
 		l.running++
 		return true
 	}
-	if len(l.waiting) < maxWaiting && s.kept < maxKept {
-		l.waiting = append(l.waiting, c)
-		s.kept++
-	}
+	l.waiting = append(l.waiting, c)
 	return false
 }
 
@@ -189,7 +196,6 @@ func (s *sender) startable(n int) (out []jobs.Job) {
 				out = append(out, s.job(c))
 			}
 			l.waiting = l.waiting[1:]
-			s.kept--
 		}
 		if l.running == 0 && len(l.waiting) == 0 {
 			delete(s.desks, key)
@@ -222,7 +228,6 @@ func (s *sender) drain(ctx context.Context) error {
 		all = append(all, l.waiting...)
 		l.waiting = nil
 	}
-	s.kept = 0
 	s.mu.Unlock()
 	var errs []error
 	for _, c := range all {
