@@ -202,6 +202,7 @@ func addFaults(err, more error) error {
 
 // check looks at what pay.Link leaves open.
 func (p payerIn) check(bad *pay.Faults) {
+	text(bad, "payer.name", p.Name, maxName)
 	text(bad, "payer.account.number", p.Account.Number, maxReference)
 	text(bad, "payer.account.bank_code", p.Account.BankCode, maxReference)
 	text(bad, "payer.account.bank", p.Account.Bank, maxName)

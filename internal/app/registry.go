@@ -5,6 +5,7 @@ import (
 	"paylink/internal/dialect"
 	"paylink/internal/dialect/payroc"
 	"paylink/internal/dialect/pinelabs"
+	"paylink/internal/dialect/portone"
 	"paylink/internal/method"
 	"paylink/internal/method/bankredirect"
 	"paylink/internal/method/banktransfer"
@@ -18,6 +19,7 @@ import (
 var dialects = []func(c *core.Core, publicURL string) dialect.Dialect{
 	pinelabs.New,
 	payroc.New,
+	portone.New,
 }
 
 // methods are the ways to pay, in the order in which the page shows them.

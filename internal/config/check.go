@@ -128,8 +128,8 @@ func (c *checker) webhook(at string, mode pay.Mode, w ProvisionWebhook) {
 	case w.Secret != "" && mode == pay.Live && len(w.Secret) < minLiveSecret:
 		c.bad.Add(at+"secret", "too_short", "must have at least 16 characters in live mode")
 	}
-	if w.API != "native" && len(w.Kinds) > 0 {
-		c.bad.Add(at+"kinds", "unknown", "is for native endpoints only")
+	if w.API != "native" && w.API != "pinelabs" && len(w.Kinds) > 0 {
+		c.bad.Add(at+"kinds", "unknown", "is for native and pinelabs endpoints only")
 	}
 	for i, kind := range w.Kinds {
 		if !slices.Contains(pay.EventKinds, pay.EventKind(kind)) {

@@ -52,7 +52,7 @@ type ProvisionWebhook struct {
 	API    string   `yaml:"api"`
 	URL    string   `yaml:"url"`
 	Secret string   `yaml:"secret"` // empty: generated, or the credential's where the API signs with it
-	Kinds  []string `yaml:"kinds"`  // native only; empty: all
+	Kinds  []string `yaml:"kinds"`  // native and pinelabs only; empty: all, or what the API tells by itself
 }
 
 // ProvisionSettings are a merchant's settings. What a fact sheet calls a

@@ -133,7 +133,7 @@ func (c *Core) SetEndpointEnabled(ctx context.Context, who pay.Caller, id pay.En
 
 func (c *Core) changeEndpoint(ctx context.Context, t pay.Tenant, id pay.EndpointID, do func(e *pay.Endpoint, now time.Time)) (e pay.Endpoint, err error) {
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
-		if e, err = tx.Endpoint(ctx, t, id); err != nil {
+		if e, err = tx.HoldEndpoint(ctx, t, id); err != nil {
 			return err
 		}
 		do(&e, tx.Now())
@@ -211,8 +211,12 @@ type DueDelivery struct {
 	Merchant pay.Merchant
 }
 
-// patience is how long an event may fail before the next of its link is tried (W2).
+// patience is how long an event may fail before the next of its link is tried
+// (W2), where a dialect does not say otherwise.
 const patience = 10 * time.Minute
+
+// UsePatience sets that of dialects that do. It is called before the first claim.
+func (c *Core) UsePatience(byDialect map[string]time.Duration) { c.store.UsePatience(byDialect) }
 
 // ClaimDeliveries leases due deliveries, heads of their lanes only, but none to
 // the busy endpoints.
@@ -284,6 +288,7 @@ func (c *Core) FinishDelivery(ctx context.Context, d pay.Delivery, r DeliveryRes
 	disabled := false
 	err := c.store.InTx(ctx, func(tx *store.Tx) error {
 		disabled = false
+		d := d // counted once, however often this runs
 		d.State, d.Status, d.Problem, d.DueAt = r.State, r.Status, r.Problem, r.RetryAt
 		if r.State != pay.DeliverySkipped {
 			d.Tries++
@@ -295,10 +300,13 @@ func (c *Core) FinishDelivery(ctx context.Context, d pay.Delivery, r DeliveryRes
 		if err != nil {
 			return err
 		}
+		if r.Succeeded && e.Failures == 0 {
+			return nil // as nearly always: no row is held for it
+		}
+		if e, err = tx.HoldEndpoint(ctx, d.Tenant, d.Endpoint); err != nil {
+			return err
+		}
 		if r.Succeeded {
-			if e.Failures == 0 {
-				return nil
-			}
 			e.Failures, e.FailSince = 0, time.Time{}
 			return tx.PutEndpoint(ctx, e)
 		}

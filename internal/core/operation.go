@@ -77,13 +77,15 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	begins := j.Kind == pay.OpSale || j.Kind == pay.OpAuthorize
 	fresh := j.State == pay.OpPrepared && j.Tries == 0 && (j.Fence == 1 || !begins)
 	out, err := processor.Outcome{}, error(nil)
+	call, cancel := context.WithTimeout(ctx, startTimeout) // one that never answers must not keep a worker for ever
+	defer cancel()
 	if !fresh {
-		if out, err = d.Query(ctx, order); err == nil && out.Result == processor.Unknown && j.State == pay.OpPrepared {
+		if out, err = d.Query(call, order); err == nil && out.Result == processor.Unknown && j.State == pay.OpPrepared {
 			fresh = true // never arrived: the same id makes sending safe
 		}
 	}
 	if fresh {
-		out, err = send(ctx, d, order)
+		out, err = send(call, d, order)
 	}
 	if err != nil {
 		c.log.Warn("the processor gave no answer", "processor", d.Name(), "operation", j.ID, "link", j.Link, "err", err)
@@ -124,21 +126,45 @@ func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.O
 		state, again := c.next(j, out, tx.Now())
 		err := tx.FinishOperation(ctx, j.Tenant, j.ID, state, again, j.Fence)
 		if errors.Is(err, pay.ErrLinkChanged) {
-			if j.Fence == 0 { // evidence about what is final already: it may still be news to the attempt
+			// Another worker has it, or it is final already. Evidence may still be
+			// news to the attempt, and money that moved is never left out.
+			if j.Fence == 0 || state == pay.OpSucceeded {
 				return c.apply(tab, j.Operation, out, state)
 			}
-			return nil // another worker has it
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		return c.apply(tab, j.Operation, out, state)
+		if err := c.apply(tab, j.Operation, out, state); err != nil {
+			return err
+		}
+		if state == pay.OpUnknown && again.IsZero() {
+			return tab.Unresolved(j.Attempt)
+		}
+		return nil
 	}, j.Payment)
+	if errors.Is(err, pay.ErrBound) {
+		return c.misbound(ctx, j)
+	}
 	if err != nil {
 		return err
 	}
 	c.runNow(ctx, j.Tenant, held.Operations)
 	return nil
+}
+
+// misbound leaves an attempt to a person whose processor named a payment that
+// belongs to another attempt (P5, 5.7). Nothing more is asked about it.
+func (c *Core) misbound(ctx context.Context, j store.OperationJob) error {
+	_, err := c.change(ctx, j.Tenant, j.Link, pay.ActorProcessor, "", func(tx *store.Tx, tab *store.Held) error {
+		err := tx.FinishOperation(ctx, j.Tenant, j.ID, pay.OpUnknown, time.Time{}, j.Fence)
+		if err != nil && !errors.Is(err, pay.ErrLinkChanged) {
+			return err
+		}
+		return tab.Review(j.Attempt)
+	}, j.Payment)
+	return err
 }
 
 // next is the operation's state after an outcome and when to ask again.
@@ -175,7 +201,7 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 	}
 	r := pay.Report{
 		ProcessorRef: out.ProcessorRef, Authorized: out.Authorized, Captured: out.Captured, Currency: out.Currency,
-		Action: out.Action, Failure: out.Failure, Instrument: out.Instrument,
+		Action: out.Action, Failure: out.Failure, Instrument: out.Instrument, CaptureRef: o.Fields[captureRef],
 	}
 	_, a := tab.Attempt(o.Attempt)
 	if a == nil {

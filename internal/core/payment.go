@@ -242,8 +242,12 @@ type CapturePayment struct {
 	Key         string
 	Fingerprint string
 	Payment     pay.PaymentID
-	Amount      int64 // minor units; 0: all of it. What is left is released.
+	Amount      int64  // minor units; 0: all of it. What is left is released.
+	Reference   string // the merchant's own name of this capture, kept with the attempt; may be empty
 }
+
+// captureRef is the field of an operation that holds CapturePayment.Reference.
+const captureRef = "capture_reference"
 
 // VoidPayment releases money that is held.
 type VoidPayment struct {
@@ -255,16 +259,50 @@ type VoidPayment struct {
 // Capture takes money that is held, at most once per key.
 // Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
 func (c *Core) Capture(ctx context.Context, who pay.Caller, cmd CapturePayment) (pay.Payment, error) {
-	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tab *pay.Tab) error { return tab.Capture(cmd.Payment, cmd.Amount) })
+	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) error {
+		if err := idle(ctx, tx, tab, cmd.Payment); err != nil {
+			return err
+		}
+		err := tab.Capture(cmd.Payment, cmd.Amount)
+		if err == nil && cmd.Reference != "" {
+			tab.Operations[len(tab.Operations)-1].Fields = map[string]string{captureRef: cmd.Reference}
+		}
+		return err
+	})
 }
 
 // Void releases money that is held, at most once per key.
 // Errors: pay.ErrNotFound, invalid_state, pay.ErrKeyReused.
 func (c *Core) Void(ctx context.Context, who pay.Caller, cmd VoidPayment) (pay.Payment, error) {
-	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tab *pay.Tab) error { return tab.Void(cmd.Payment) })
+	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) error {
+		if err := idle(ctx, tx, tab, cmd.Payment); err != nil {
+			return err
+		}
+		return tab.Void(cmd.Payment)
+	})
 }
 
-func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string, id pay.PaymentID, do func(*pay.Tab) error) (pay.Payment, error) {
+// idle refuses a second capture or void while one is under way: both could
+// move money, and the books would know of one.
+func idle(ctx context.Context, tx *store.Tx, tab *pay.Tab, id pay.PaymentID) error {
+	for _, p := range tab.Payments {
+		if p.ID != id || p.Last() == nil {
+			continue
+		}
+		ops, err := tx.OperationsOf(ctx, tab.Link.Tenant, p.Last().ID)
+		if err != nil {
+			return err
+		}
+		for _, o := range ops {
+			if !o.State.Final() && (o.Kind == pay.OpCapture || o.Kind == pay.OpVoid) {
+				return pay.ErrState("a %s of the payment is under way", o.Kind)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string, id pay.PaymentID, do func(*store.Tx, *pay.Tab) error) (pay.Payment, error) {
 	p, err := c.Payment(ctx, who, id)
 	if err != nil {
 		return p, err
@@ -277,7 +315,7 @@ func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string,
 				return err
 			}
 		}
-		return do(&tab.Tab)
+		return do(tx, &tab.Tab)
 	}, id)
 	if err != nil {
 		return p, err

@@ -21,7 +21,7 @@ func (c *Core) Refund(ctx context.Context, who pay.Caller, cmd RefundPayment) (p
 		cmd.Wish.Reference = cmd.Key
 	}
 	var id pay.RefundID
-	p, err := c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Wish.Payment, func(tab *pay.Tab) error {
+	p, err := c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Wish.Payment, func(_ *store.Tx, tab *pay.Tab) error {
 		r, err := tab.Refund(cmd.Wish)
 		if err == nil {
 			id = r.ID

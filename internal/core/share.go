@@ -16,11 +16,48 @@ type ShareLink struct {
 	Link        pay.LinkID
 	Share       pay.Share // Cause, Message, MerchantCopy, Recipients; DueAt zero: at once
 	Refuse      error     // what the edge found wrong; told unless Key has an answer already
+	Limit       ShareLimit
+}
+
+// ShareLimit bounds how often a link is shared for one cause: at most Count
+// times Within a time. The zero limit is none.
+type ShareLimit struct {
+	Count  int
+	Within time.Duration
+}
+
+// check is asked under the link's lock, so that two at once count each other.
+// Errors: too_many_shares.
+func (l ShareLimit) check(ctx context.Context, tx *store.Tx, t pay.Tenant, s pay.Share) error {
+	if l.Count == 0 {
+		return nil
+	}
+	all, err := tx.Shares(ctx, t, s.Link, store.ShareFilter{})
+	if err != nil {
+		return err
+	}
+	recent := 0
+	for _, old := range all { // newest first
+		since := s.At.Sub(old.At)
+		if since >= l.Within {
+			break
+		}
+		if old.Cause != s.Cause {
+			continue
+		}
+		if recent++; recent == l.Count {
+			return &pay.Error{
+				Kind: pay.TooMany, Code: "too_many_shares", Detail: "the link was sent too often in a short time",
+				RetryAfter: max(1, int((l.Within-since)/time.Second)),
+			}
+		}
+	}
+	return nil
 }
 
 // ShareLink stores the wish with one message for each recipient and channel.
 // Errors: pay.ErrNotFound, invalid_state when the link cannot be paid any more,
-// Invalid, pay.ErrKeyReused.
+// Invalid, pay.ErrKeyReused, too_many_shares.
 func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pay.Share, error) {
 	v, err := c.Link(ctx, who, cmd.Link)
 	if err != nil {
@@ -29,6 +66,9 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 	now := c.store.Now()
 	shares := []pay.Share{cmd.Share}
 	invalid := c.prepareShares(&v.Link, shares, now)
+	if cmd.Refuse != nil {
+		invalid = cmd.Refuse
+	}
 	use := keyUse(who, cmd.Key, cmd.Fingerprint, cmd.Link)
 	use.Ref = string(shares[0].ID)
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
@@ -40,6 +80,9 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 			shares[0], err = tx.Share(ctx, who.Tenant, pay.ShareID(first.Ref))
 			return err
 		}
+		if cmd.Refuse != nil {
+			return cmd.Refuse
+		}
 		held, err := tx.HoldTab(ctx, who.Tenant, cmd.Link) // so that it does not close meanwhile
 		if err != nil {
 			return err
@@ -50,6 +93,9 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 		}
 		if invalid != nil {
 			return invalid
+		}
+		if err := cmd.Limit.check(ctx, tx, who.Tenant, shares[0]); err != nil {
+			return err
 		}
 		return tx.InsertShare(ctx, who.Tenant, shares[0], c.find)
 	})

@@ -5,6 +5,7 @@
 package dialect
 
 import (
+	"math"
 	"net/http"
 	"time"
 
@@ -49,6 +50,12 @@ type Dialect interface {
 	Return(l pay.Link, p pay.Payment, secret string, now time.Time) (back Return, ok bool)
 }
 
+// Subscriber is a dialect whose endpoints hear other messages when they
+// subscribe to kinds of events than when they do not. It replaces Word then.
+type Subscriber interface {
+	WordFor(kinds []pay.EventKind, e pay.Event, m pay.Merchant, baseURL string) (msg Message, ok bool)
+}
+
 // Route is one endpoint: a net/http pattern and a handler that may fail.
 type Route struct {
 	Pattern string // "POST /api/pay/v1/paymentlink"
@@ -87,9 +94,13 @@ type Message struct {
 type Schedule struct {
 	Timeout time.Duration   // of one try
 	Waits   []time.Duration // before try 2, 3, …; after the last the delivery is exhausted
-	// Patience is how long an event may fail before the next of its link is tried (W2).
+	// Patience is how long an event may fail before the next of its link is
+	// tried (W2); zero is the usual ten minutes.
 	Patience time.Duration
 }
+
+// Forever is the patience that lasts until an event has arrived or is used up.
+const Forever time.Duration = math.MaxInt64
 
 // Return is how the payer's browser goes back to the merchant.
 type Return struct {

@@ -15,6 +15,7 @@ import (
 const (
 	maxText     = 2000
 	maxName     = 200
+	maxPerson   = 255 // name of a payer or merchant: the widest a dialect's sheet allows; native is narrower
 	maxRef      = 255
 	maxURL      = 2048
 	maxMetadata = 50
@@ -169,7 +170,7 @@ func (l Link) validateTexts(bad *Faults) {
 	text("description", l.Description, maxText, false)
 	text("reference", l.Reference, maxRef, true)
 	text("unique_reference", l.UniqueRef, maxRef, true)
-	text("page.display_name", l.Page.DisplayName, maxName, true)
+	text("page.display_name", l.Page.DisplayName, maxPerson, true)
 	text("page.pay_label", l.Page.PayLabel, maxName, true)
 	text("promo", l.Price.Breakdown.Promo, maxName, true)
 	for m, cost := range l.Price.PerMethod {
@@ -178,7 +179,7 @@ func (l Link) validateTexts(bad *Faults) {
 	if l.Slug != "" && !ValidSlug(l.Slug) {
 		bad.Add("slug", "invalid_slug", "must be 1 to 100 letters, digits, dashes or underscores, beginning with a letter or digit, and not a reserved word")
 	}
-	text("payer.name", l.Payer.Name, maxName, true)
+	text("payer.name", l.Payer.Name, maxPerson, true)
 	text("payer.phone", l.Payer.Phone, 40, true)
 	text("payer.reference", l.Payer.Reference, maxRef, true)
 	text("payer.tax_number", l.Payer.TaxNumber, 60, true)

@@ -77,6 +77,7 @@ var (
 	ErrKeyBusy      = &Error{Kind: KeyBusy, Code: "idempotency_in_progress", Detail: "the first request with this idempotency key is still running", RetryAfter: 1}
 	ErrReference    = &Error{Kind: Conflict, Code: "reference_conflict", Detail: "unique_reference belongs to a link with other content"}
 	ErrLinkChanged  = &Error{Kind: Internal, Code: "link_changed", Detail: "another change came first; try again"}
+	ErrBound        = &Error{Kind: Conflict, Code: "processor_payment_bound", Detail: "the processor's payment belongs to another attempt"}
 	ErrTaken        = &Error{Kind: Conflict, Code: "link_taken", Detail: "another payment is being made on this link"}
 )
 

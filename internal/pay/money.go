@@ -119,14 +119,3 @@ func Allocate(total int64, weights []int64) []int64 {
 	}
 	return shares
 }
-
-// AllocateNext is the share of one more movement when before was moved
-// already: the difference of two cumulative allocations, so that parts never
-// drift from the whole (DECISIONS 10).
-func AllocateNext(before, movement int64, weights []int64) []int64 {
-	old, now := Allocate(before, weights), Allocate(before+movement, weights)
-	for i := range now {
-		now[i] -= old[i]
-	}
-	return now
-}

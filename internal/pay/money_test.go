@@ -248,26 +248,3 @@ func TestAllocateIsLargestRemainder(t *testing.T) {
 		}
 	})
 }
-
-// TestAllocateNextNeverDrifts: however a total is cut into movements, each is
-// shared out in full, and together they are shared as the whole is.
-func TestAllocateNextNeverDrifts(t *testing.T) {
-	property(t, func(t *rapid.T) {
-		weights := drawWeights(t)
-		moved := int64(0)
-		shares := make([]int64, len(weights))
-		for _, movement := range rapid.SliceOfN(rapid.Int64Range(0, 1_000_000), 1, 8).Draw(t, "movements") {
-			next := AllocateNext(moved, movement, weights)
-			if sumOf(next) != movement {
-				t.Fatalf("%d after %d by %v is %v", movement, moved, weights, next)
-			}
-			moved += movement
-			for i := range shares {
-				shares[i] += next[i]
-			}
-		}
-		if want := Allocate(moved, weights); !slices.Equal(shares, want) {
-			t.Fatalf("by %v: parts give %v, the whole %v", weights, shares, want)
-		}
-	})
-}

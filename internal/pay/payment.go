@@ -129,11 +129,13 @@ type Attempt struct {
 	Manual       bool         `json:"manual,omitempty"`     // captured by a later call
 	Action       *Action      `json:"action,omitempty"`
 	Failure      *Failure     `json:"failure,omitempty"`
-	Instrument   string       `json:"instrument,omitempty"` // masked: "visa •••• 4242"
-	GraceS       int64        `json:"grace_s"`              // seconds after expiry in which a success still counts
-	Silence      time.Time    `json:"silence,omitzero"`     // since when the payer has been silent in requires_action
-	From         string       `json:"from,omitempty"`       // keyed hash of the payer's address: counts reservations (A52)
-	Consent      bool         `json:"consent,omitempty"`    // the payer lets the merchant keep the payment details
+	Instrument   string       `json:"instrument,omitempty"`  // masked: "visa •••• 4242"
+	GraceS       int64        `json:"grace_s"`               // seconds after expiry in which a success still counts
+	Silence      time.Time    `json:"silence,omitzero"`      // since when the payer has been silent in requires_action
+	From         string       `json:"from,omitempty"`        // keyed hash of the payer's address: counts reservations (A52)
+	Consent      bool         `json:"consent,omitempty"`     // the payer lets the merchant keep the payment details
+	CaptureRef   string       `json:"capture_ref,omitempty"` // the merchant's own name of the call that captured it
+	CapturedAt   time.Time    `json:"captured_at,omitzero"`
 	CreatedAt    time.Time    `json:"created_at"`
 	UpdatedAt    time.Time    `json:"updated_at"`
 }

@@ -47,6 +47,60 @@ func (t *Tab) Refund(w RefundWish) (*Refund, error) {
 	return t.refund(p, a, w), nil
 }
 
+// RefundLink is Refund for a link that asks for one sum, whose money may have
+// come in several payments: it gives back w.Amount minor units, the oldest
+// payment first, whatever w.Payment says. A reference that any payment knows
+// makes nothing new.
+// Errors: invalid_state when no payment counts, Invalid (amount).
+func (t *Tab) RefundLink(w RefundWish) error {
+	if len(RefundsOf(t.Payments, w.Reference)) > 0 {
+		return nil
+	}
+	left := map[PaymentID]int64{}
+	sum := int64(0)
+	for i := range t.Payments {
+		p := &t.Payments[i]
+		if a := p.refundable(); p.State == PaymentApplied && a != nil {
+			left[p.ID] = a.Captured - a.Refunding - a.Refunded
+			sum += left[p.ID]
+		}
+	}
+	if _, whole := t.Link.Total(); !whole || sum == 0 {
+		return ErrState("the link has no money to give back")
+	}
+	var bad Faults
+	switch {
+	case w.Amount <= 0:
+		bad.Add("amount", "too_small", "must be greater than zero")
+	case w.Amount > sum:
+		bad.Add("amount", "too_large", "must be at most what is left of the payments")
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	for i := range t.Payments {
+		p := &t.Payments[i]
+		part := w
+		if part.Amount = min(w.Amount, left[p.ID]); part.Amount > 0 {
+			t.refund(p, p.refundable(), part)
+			w.Amount -= part.Amount
+		}
+	}
+	return nil
+}
+
+// RefundsOf are the refunds with a reference, which is not empty.
+func RefundsOf(payments []Payment, reference string) (list []Refund) {
+	for _, p := range payments {
+		for _, r := range p.Refunds {
+			if reference != "" && r.Reference == reference {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
 // refundable is the attempt whose money counts; nil when there is none.
 func (p *Payment) refundable() *Attempt {
 	for i := range p.Attempts {

@@ -16,6 +16,7 @@ type Report struct {
 	Action       *Action
 	Failure      *Failure
 	Instrument   string
+	CaptureRef   string // the merchant's own name of a capture
 }
 
 // attemptEvents names the event of each state an attempt comes to.
@@ -55,10 +56,25 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 		}
 		return ErrState("an attempt that is %s cannot become %s", a.State, r.State)
 	}
+	held := a.State == AttemptAuthorized && p.State == PaymentOpen && !a.Superseded
 	for i, to := range path {
 		t.moveAttempt(p, a, to, r, i == len(path)-1)
 	}
-	return t.derive(p, a)
+	return t.derive(p, a, held)
+}
+
+// Review leaves an attempt to a person: nobody can be asked any more what
+// became of it, or what is known cannot be (P3, P5).
+// Errors: ErrNotFound; invalid_state when its money was taken already.
+func (t *Tab) Review(id AttemptID) error {
+	p, a := t.Attempt(id)
+	if a == nil {
+		return ErrNotFound
+	}
+	if err := t.Clock(); err != nil || a.State == AttemptReview {
+		return err
+	}
+	return t.review(p, a)
 }
 
 // stale reports that r tells nothing new, or nothing that may still count: a
@@ -98,6 +114,19 @@ func steps(from, to AttemptState) []AttemptState {
 	return nil
 }
 
+// Unresolved gives an attempt whose outcome nobody could learn to a person
+// (P3). One that waits for its payer goes on waiting.
+func (t *Tab) Unresolved(id AttemptID) error {
+	p, a := t.Attempt(id)
+	if a == nil {
+		return ErrNotFound
+	}
+	if a.State != AttemptUnknown && a.State != AttemptProcessing {
+		return nil
+	}
+	return t.review(p, a)
+}
+
 func (t *Tab) review(p *Payment, a *Attempt) error {
 	path := steps(a.State, AttemptReview)
 	if path == nil {
@@ -119,24 +148,28 @@ func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, las
 		if r.Instrument != "" {
 			a.Instrument = r.Instrument
 		}
-		if to == AttemptRequiresAction {
+		switch to {
+		case AttemptRequiresAction:
 			a.Silence = t.Now
+		case AttemptCaptured:
+			a.CaptureRef, a.CapturedAt = r.CaptureRef, t.Now
 		}
 	}
 	t.event(attemptEvents[to], "attempt", string(a.ID), string(from), string(to), p.ID)
 }
 
 // derive brings the payment, the ledger and the link after an attempt moved.
-func (t *Tab) derive(p *Payment, a *Attempt) error {
+// held says that it held the money, in time and with a reservation.
+func (t *Tab) derive(p *Payment, a *Attempt, held bool) error {
 	switch a.State {
 	case AttemptCaptured:
-		return t.captured(p, a)
+		return t.captured(p, a, held)
 	case AttemptRequiresAction:
-		if a.Superseded || !t.fits(p, a, a.Requested) {
+		if a.Superseded || !t.fits(p, a, a.Requested, false) {
 			t.prepare(a, OpVoid, a.Requested) // called off before the processor had it: asked again (5.2, 5.8)
 		}
 	case AttemptAuthorized:
-		if !t.fits(p, a, a.Authorized) || a.Authorized < a.Requested && !t.Link.Use.Parts {
+		if !t.fits(p, a, a.Authorized, false) || a.Authorized < a.Requested && !t.Link.Use.Parts {
 			t.prepare(a, OpVoid, a.Authorized) // 5.5c, 5.9
 		}
 	case AttemptFailed:
@@ -153,9 +186,9 @@ func (t *Tab) derive(p *Payment, a *Attempt) error {
 
 // captured decides whether money in hand counts: applied, or surplus that goes
 // back (5.4–5.6, 5.9).
-func (t *Tab) captured(p *Payment, a *Attempt) error {
+func (t *Tab) captured(p *Payment, a *Attempt, held bool) error {
 	partial := a.Captured < a.Requested && !t.Link.Use.Parts && !a.Manual
-	if partial || !t.fits(p, a, a.Captured) {
+	if partial || !t.fits(p, a, a.Captured, held) {
 		return t.surplus(p, a)
 	}
 	t.makeRoom(p, a.Captured)
@@ -183,16 +216,17 @@ func (t *Tab) captured(p *Payment, a *Attempt) error {
 }
 
 // fits reports whether minor more may be applied, reservations of others left
-// aside: money in hand beats a reservation.
-func (t *Tab) fits(p *Payment, a *Attempt, minor int64) bool {
-	if p.State == PaymentApplied || p.State == PaymentSurplus {
+// aside: money in hand beats a reservation. What was held in time is in time
+// whenever the merchant takes it.
+func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
+	if p.State == PaymentApplied || p.State == PaymentSurplus || !t.samePrice(a) {
 		return false
 	}
 	switch t.Link.State {
 	case LinkActive, LinkPaused:
 	case LinkExpired:
 		inTime := a.CreatedAt.Before(t.Link.ExpiresAt) && t.Now.Before(t.Link.ExpiresAt.Add(time.Duration(a.GraceS)*time.Second))
-		if !inTime && !t.Link.AcceptLate {
+		if !inTime && !held && !t.Link.AcceptLate {
 			return false
 		}
 	default:
@@ -202,6 +236,13 @@ func (t *Tab) fits(p *Payment, a *Attempt, minor int64) bool {
 		return t.Link.Applied+minor <= t.Link.Price.Amount-t.Link.Released
 	}
 	return t.Link.Use.Max == 0 || t.Link.UseCount < t.Link.Use.Max
+}
+
+// samePrice reports whether an attempt was made at what the link asks for now:
+// money that comes late for an older price or currency pays nothing (M3, M5).
+func (t *Tab) samePrice(a *Attempt) bool {
+	fixed := !t.Link.Price.Open && !t.Link.Use.Parts
+	return a.Currency == t.Link.Price.Currency && (!fixed || a.Requested == t.Link.PriceFor(a.Method))
 }
 
 // makeRoom supersedes live payments that would now be too much.

@@ -83,8 +83,8 @@ func (s Share) Validate() error {
 		bad.Add("message", "invalid_text", "must be at most 2000 characters of plain text")
 	}
 	for i, r := range s.Recipients {
-		if !CleanText(r.Name, false) || len([]rune(r.Name)) > maxName {
-			bad.Add(fmt.Sprintf("recipients[%d].name", i), "invalid_text", "must be plain text of at most 200 characters")
+		if !CleanText(r.Name, false) || len([]rune(r.Name)) > maxPerson {
+			bad.Add(fmt.Sprintf("recipients[%d].name", i), "invalid_text", "must be plain text of at most 255 characters")
 		}
 		if r.Email != "" && !ValidEmail(r.Email) {
 			bad.Add(fmt.Sprintf("recipients[%d].email", i), "invalid_email", "must be an e-mail address")

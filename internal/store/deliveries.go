@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +38,19 @@ func (q queries) endpoints(ctx context.Context, where string, args ...any) (list
 // Endpoint reads one endpoint. Errors: pay.ErrNotFound.
 func (q queries) Endpoint(ctx context.Context, t pay.Tenant, id pay.EndpointID) (e pay.Endpoint, err error) {
 	list, err := q.endpoints(ctx, `merchant = $1 AND mode = $2 AND id = $3`, t.Merchant, t.Mode, id)
+	if err == nil && len(list) == 0 {
+		err = pay.ErrNotFound
+	}
+	if err != nil {
+		return e, err
+	}
+	return list[0], nil
+}
+
+// HoldEndpoint is Endpoint, and takes its row for this transaction: what is
+// put back later overwrites nobody's change.
+func (tx *Tx) HoldEndpoint(ctx context.Context, t pay.Tenant, id pay.EndpointID) (e pay.Endpoint, err error) {
+	list, err := tx.endpoints(ctx, `merchant = $1 AND mode = $2 AND id = $3`+tx.lock, t.Merchant, t.Mode, id)
 	if err == nil && len(list) == 0 {
 		err = pay.ErrNotFound
 	}
@@ -99,9 +114,28 @@ func (q queries) scanDelivery(r rows) (d pay.Delivery, err error) {
 	return d, err
 }
 
+// UsePatience sets how long an event to an endpoint of a dialect may fail
+// before the next of its link is tried. It is called before the first claim.
+func (s *Store) UsePatience(byDialect map[string]time.Duration) { s.patience = byDialect }
+
+// failingSince is SQL for the time after which a first try of d's endpoint still
+// holds up the next event, with its arguments; $3 is that of most dialects.
+func (s *Store) failingSince(now time.Time, args []any) (string, []any) {
+	if len(s.patience) == 0 {
+		return "$3", args
+	}
+	var cases strings.Builder
+	for _, dialect := range slices.Sorted(maps.Keys(s.patience)) {
+		args = append(args, dialect, us(now.Add(-s.patience[dialect])))
+		fmt.Fprintf(&cases, " WHEN $%d THEN cast($%d AS BIGINT)", len(args)-1, len(args))
+	}
+	return `(SELECT CASE w.dialect` + cases.String() + ` ELSE cast($3 AS BIGINT) END FROM webhook_endpoints w
+		WHERE w.merchant = d.merchant AND w.mode = d.mode AND w.id = d.endpoint)`, args
+}
+
 // ClaimDeliveries leases due heads of lanes. A lane is an endpoint and a link:
 // a later event waits until the earlier is done, or has been failing for
-// patience (W2). Endpoints in busy are left out. It takes no lock beyond its
+// patience (W2), or for that of the endpoint's dialect. Endpoints in busy are left out. It takes no lock beyond its
 // own statement.
 func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Duration, busy ...pay.EndpointID) (list []pay.Delivery, err error) {
 	var waits int64
@@ -115,6 +149,8 @@ func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Du
 	}
 	err = s.InTx(ctx, func(tx *Tx) error {
 		list = list[:0]
+		args := []any{us(tx.now), us(tx.now.Add(leaseTime)), us(tx.now.Add(-patience)), limit, except}
+		since, args := s.failingSince(tx.now, args)
 		return tx.each(ctx, `
 			UPDATE deliveries SET lease_until = $2, fence = fence + 1
 			WHERE state = 'pending' AND lease_until <= $1 AND (merchant, mode, endpoint, link, seq) IN (
@@ -122,10 +158,10 @@ func (s *Store) ClaimDeliveries(ctx context.Context, limit int, patience time.Du
 				WHERE d.state = 'pending' AND d.due_at <= $1 AND d.lease_until <= $1
 					AND cast($5 AS TEXT) NOT LIKE '%,' || d.endpoint || ',%' AND NOT EXISTS (
 					SELECT 1 FROM deliveries e WHERE e.merchant = d.merchant AND e.mode = d.mode AND e.endpoint = d.endpoint
-						AND e.link = d.link AND e.seq < d.seq AND e.state = 'pending' AND (e.first_try = 0 OR e.first_try > $3))
+						AND e.link = d.link AND e.seq < d.seq AND e.state = 'pending' AND (e.first_try = 0 OR e.first_try > `+since+`))
 				ORDER BY d.due_at LIMIT $4)
 			RETURNING `+deliveryColumns,
-			[]any{us(tx.now), us(tx.now.Add(leaseTime)), us(tx.now.Add(-patience)), limit, except}, func(r rows) error {
+			args, func(r rows) error {
 				d, err := tx.scanDelivery(r)
 				list = append(list, d)
 				return err

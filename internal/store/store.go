@@ -22,9 +22,10 @@ type Store struct {
 	queries
 	engine   engine
 	clock    *clock
-	injected bool          // the clock is a test's
-	node     string        // what this node calls itself to the others
-	written  chan struct{} // a commit left work; see Neighbors
+	injected bool                     // the clock is a test's
+	node     string                   // what this node calls itself to the others
+	written  chan struct{}            // a commit left work; see Neighbors
+	patience map[string]time.Duration // by dialect; see UsePatience
 }
 
 // queries are the reads, shared by Store and Tx.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -25,7 +26,7 @@ func (q queries) Tab(ctx context.Context, t pay.Tenant, id pay.LinkID) (pay.Tab,
 		return pay.Tab{}, err
 	}
 	tab := pay.Tab{Link: row.link}
-	tab.Payments, err = q.tabPayments(ctx, "", []any{t.Merchant, t.Mode, id})
+	tab.Payments, err = q.tabPayments(ctx, "", "", []any{t.Merchant, t.Mode, id})
 	return tab, err
 }
 
@@ -50,18 +51,19 @@ func (tx *Tx) HoldTab(ctx context.Context, t pay.Tenant, id pay.LinkID, also ...
 	if h.Link.UpdatedAt.After(h.Now) {
 		h.Now = h.Link.UpdatedAt
 	}
-	filter := ""
+	filter, wanted := "", "1 = 0"
 	args := []any{t.Merchant, t.Mode, id}
+	for _, p := range also {
+		args = append(args, p)
+		wanted += ` OR id = $` + strconv.Itoa(len(args))
+	}
 	_, whole := h.Link.Total()
 	if !whole {
-		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `)`
-		for _, p := range also {
-			args = append(args, p)
-			filter += ` OR id = $` + strconv.Itoa(len(args))
-		}
-		filter += `)`
+		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `) OR ` + wanted + `)`
 	}
-	if h.Payments, err = tx.tabPayments(ctx, filter, args); err != nil {
+	// Those in also and those that hold a slot are there however many came after them.
+	order := `CASE WHEN ` + wanted + ` THEN 0 WHEN slot IS NOT NULL THEN 1 ELSE 2 END, `
+	if h.Payments, err = tx.tabPayments(ctx, filter, order, args); err != nil {
 		return nil, err
 	}
 	if whole && len(h.Payments) < maxTab || !whole && h.Link.Use.Max == 0 {
@@ -78,9 +80,11 @@ func (tx *Tx) HoldTab(ctx context.Context, t pay.Tenant, id pay.LinkID, also ...
 	return h, err
 }
 
-func (q queries) tabPayments(ctx context.Context, filter string, args []any) ([]pay.Payment, error) {
-	list, err := q.payments(ctx, `SELECT body FROM payments WHERE `+ofLink("link")+filter+` ORDER BY number DESC LIMIT `+strconv.Itoa(maxTab), args)
-	slices.Reverse(list)
+// tabPayments reads at most maxTab payments, those that come first by order,
+// then the newest; they are given in the order they were begun.
+func (q queries) tabPayments(ctx context.Context, filter, order string, args []any) ([]pay.Payment, error) {
+	list, err := q.payments(ctx, `SELECT body FROM payments WHERE `+ofLink("link")+filter+` ORDER BY `+order+`number DESC LIMIT `+strconv.Itoa(maxTab), args)
+	slices.SortFunc(list, func(a, b pay.Payment) int { return cmp.Compare(a.Number, b.Number) })
 	return list, err
 }
 
@@ -152,7 +156,8 @@ func (tx *Tx) CreateTab(ctx context.Context, tab *pay.Tab) (stored bool, err err
 
 // Save stores what changed on the tab: link, payments, attempts, entries,
 // operations, events and a delivery of each event to each endpoint that wants it.
-// Errors: pay.ErrLinkChanged; pay.ErrTaken when another has the reservation.
+// Errors: pay.ErrLinkChanged; pay.ErrTaken when another has the reservation;
+// pay.ErrBound when another attempt has the processor's payment.
 func (tx *Tx) Save(ctx context.Context, h *Held) error {
 	if len(h.Events) > 0 {
 		last, parts, err := SealEvents(&h.Tab, h.lastHash)
@@ -240,6 +245,9 @@ func (tx *Tx) upsertAttempt(ctx context.Context, t pay.Tenant, link pay.LinkID, 
 			refunded = excluded.refunded, body = excluded.body`,
 		t.Merchant, t.Mode, a.ID, a.Payment, link, a.State, a.Processor, orNull(a.ProcessorRef), a.Currency,
 		a.Requested, a.Authorized, a.Captured, a.Refunding, a.Refunded, body)
+	if isDuplicate(err) {
+		return pay.ErrBound
+	}
 	return err
 }
 

@@ -93,8 +93,12 @@ func Edge(log *slog.Logger, next http.Handler, o EdgeOptions) http.Handler {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = &timedBody{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), control: http.NewResponseController(w)}
+			if r.ContentLength > maxBody {
+				w.Header().Set("Connection", "close")
+				r.Body = tooLarge{r.Body, maxBody} // whoever reads it words the refusal in its own way
+			}
 		}
-		aborted := serve(out, r, next, maxBody)
+		aborted := serve(out, r, next)
 		took := time.Since(begin)
 		if in.route == "" {
 			in.route = r.Pattern
@@ -111,7 +115,7 @@ func Edge(log *slog.Logger, next http.Handler, o EdgeOptions) http.Handler {
 
 // serve checks the envelope and runs next. It reports whether the answer broke
 // off half-way.
-func serve(w *recorder, r *http.Request, next http.Handler, maxBody int64) (aborted bool) {
+func serve(w *recorder, r *http.Request, next http.Handler) (aborted bool) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -126,7 +130,7 @@ func serve(w *recorder, r *http.Request, next http.Handler, maxBody int64) (abor
 		}
 		Problem(w, r, infoOf(r).err)
 	}()
-	if err := envelope(r, maxBody); err != nil {
+	if err := envelope(r); err != nil {
 		note(r, err)
 		w.Header().Set("Connection", "close")
 		Problem(w, r, err)
@@ -137,7 +141,7 @@ func serve(w *recorder, r *http.Request, next http.Handler, maxBody int64) (abor
 }
 
 // envelope refuses what is too large before anything of it is used.
-func envelope(r *http.Request, maxBody int64) error {
+func envelope(r *http.Request) error {
 	if len(r.RequestURI) > maxURL {
 		return &pay.Error{Kind: pay.Refused, Code: codeURL, Detail: "the address is longer than 8 KiB"}
 	}
@@ -150,11 +154,16 @@ func envelope(r *http.Request, maxBody int64) error {
 	if size > maxHeaders {
 		return &pay.Error{Kind: pay.Refused, Code: codeHeaders, Detail: "the headers are larger than 32 KiB"}
 	}
-	if r.ContentLength > maxBody {
-		return errBody
-	}
 	return nil
 }
+
+// tooLarge is a body of which nothing is read.
+type tooLarge struct {
+	io.ReadCloser
+	limit int64
+}
+
+func (b tooLarge) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: b.limit} }
 
 // panicError is a panic as an error for the log; the caller sees nothing of it.
 func panicError(p any) error {

@@ -6,7 +6,6 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -61,11 +60,20 @@ func JSON(w http.ResponseWriter, status int, v any) error {
 	return JSONAs(w, status, "application/json", v)
 }
 
+// Encode is v in JSON, as JSON answers it.
+func Encode(v any) ([]byte, error) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return nil, &pay.Error{Kind: pay.Internal, Code: "internal_error", Err: err}
+	}
+	return body, nil
+}
+
 // JSONAs is JSON under another content type.
 func JSONAs(w http.ResponseWriter, status int, contentType string, v any) error {
-	var body bytes.Buffer
-	if err := json.MarshalWrite(&body, v, json.Deterministic(true)); err != nil {
-		return &pay.Error{Kind: pay.Internal, Code: "internal_error", Err: err}
+	body, err := Encode(v)
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -74,7 +82,7 @@ func JSONAs(w http.ResponseWriter, status int, contentType string, v any) error 
 		h.Set("Cache-Control", "no-store")
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // the reader has gone: nothing is left to tell it
+	_, _ = w.Write(body) // the reader has gone: nothing is left to tell it
 	return nil
 }
 

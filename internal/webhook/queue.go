@@ -57,8 +57,21 @@ type client interface {
 // Queue is the queue of deliveries, for a jobs.Runner. baseURL begins the URLs
 // in messages; now is the clock of signatures and schedules.
 func Queue(c *core.Core, e *egress.Client, dialects map[string]dialect.Dialect, log *slog.Logger, baseURL string, now func() time.Time, m Metrics) jobs.Queue {
+	c.UsePatience(patienceOf(dialects))
 	s := newSender(c, e, dialects, log, baseURL, now, m)
 	return s.queue(c.DeliveriesWake())
+}
+
+// patienceOf is how long an event may fail before the next, for the dialects
+// that say so.
+func patienceOf(dialects map[string]dialect.Dialect) map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for name, d := range dialects {
+		if patience := d.Schedule().Patience; patience > 0 {
+			all[name] = patience
+		}
+	}
+	return all
 }
 
 func newSender(o outbox, e client, dialects map[string]dialect.Dialect, log *slog.Logger, baseURL string, now func() time.Time, m Metrics) *sender {

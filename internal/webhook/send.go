@@ -53,7 +53,7 @@ func (s *sender) deliver(ctx context.Context, d core.DueDelivery) error {
 // word is the message of a delivery. After the first try its body is the one
 // that was stored, whatever the dialect says by now (W3).
 func (s *sender) word(speaks dialect.Dialect, d core.DueDelivery) (dialect.Message, bool) {
-	msg, ok := speaks.Word(d.Event, d.Merchant, s.baseURL)
+	msg, ok := worded(speaks, d, s.baseURL)
 	if len(d.Delivery.Body) == 0 {
 		if live := d.Endpoint.LiveSecrets(s.now()); msg.Seal != nil {
 			msg.Body = nil // until there is a secret, Sign refuses it
@@ -68,6 +68,13 @@ func (s *sender) word(speaks dialect.Dialect, d core.DueDelivery) (dialect.Messa
 	}
 	msg.Body = d.Delivery.Body
 	return msg, true
+}
+
+func worded(speaks dialect.Dialect, d core.DueDelivery, baseURL string) (dialect.Message, bool) {
+	if by, listens := speaks.(dialect.Subscriber); listens && len(d.Endpoint.Kinds) > 0 {
+		return by.WordFor(d.Endpoint.Kinds, d.Event, d.Merchant, baseURL)
+	}
+	return speaks.Word(d.Event, d.Merchant, baseURL)
 }
 
 // post signs and sends.

@@ -26,7 +26,8 @@ const (
 	maxOffer       = 4096 // of the value under offerKey: the provider's own sample has 511
 	offerKey       = "OfferData"
 	splitByAmount  = "AMOUNT"
-	maxName        = 256 // of product codes, split ids and the like
+	maxName        = 200 // of product codes, split ids and the like
+	maxLabel       = 200 // characters of an item's name that the page shows
 )
 
 // linkIn is the body of POST /api/pay/v1/paymentlink.
@@ -46,7 +47,7 @@ type linkIn struct {
 	Products    []product          `json:"product_details"`
 	CartCoupon  *amount            `json:"cart_coupon_discount_amount"`
 	Cart        *cart              `json:"cart_details"`
-	Metadata    map[string]*string `json:"merchant_metadata"`
+	Metadata    pairs `json:"merchant_metadata"`
 	Splits      *splitInfo         `json:"split_info"`
 	Account     *accountDetails    `json:"account_details"`
 }
@@ -194,7 +195,7 @@ func (in linkIn) link(now time.Time) (pay.Link, error) {
 	if in.PreAuth && in.PartPayment {
 		bad.Add("part_payment", "excluded", "cannot be combined with pre_auth")
 	}
-	metadata := in.metadata(&bad)
+	metadata := in.Metadata.check(&bad)
 	checkURL(&bad, "callback_url", in.CallbackURL)
 	checkURL(&bad, "failure_callback_url", in.FailureURL)
 	in.Customer.check(&bad)
@@ -218,7 +219,8 @@ func (in linkIn) link(now time.Time) (pay.Link, error) {
 	return pay.Link{
 		Dialect: name, Reference: in.Reference, UniqueRef: in.Reference,
 		Description: in.Description, Price: price, Use: use, ExpiresAt: expires,
-		Methods: pay.Methods{Allowed: methods}, Payer: payer,
+		AcceptLate: true, // sheet 6.1: what was begun in time may end after it, a capture days later
+		Methods:    pay.Methods{Allowed: methods}, Payer: payer,
 		Page:   pay.Page{SuccessURL: in.CallbackURL, FailureURL: in.FailureURL},
 		Splits: splits, Metadata: metadata, Echo: string(back),
 	}, nil
@@ -238,7 +240,7 @@ func (in linkIn) price(bad *pay.Faults) pay.Price {
 	case *a.Value < minAmount:
 		bad.Add("amount.value", "too_small", "must be at least 100")
 	case *a.Value > maxAmount:
-		bad.Add("amount.value", "too_large", "must be at most 100000000")
+		bad.Add("amount.value", codeLarge, "must be at most 100000000")
 	}
 	switch {
 	case a.Currency == "":
@@ -275,9 +277,7 @@ func (in linkIn) breakdown() (b pay.Breakdown) {
 		}
 	}
 	for _, p := range lines {
-		item := pay.Item{Code: text(p.Code), Name: text(p.Code), Quantity: 1}
-		item.Amount = p.Amount.minor()
-		b.Items = append(b.Items, item)
+		b.Items = append(b.Items, pay.Item{Code: label(text(p.Code)), Quantity: 1, Amount: p.Amount.minor()})
 	}
 	if b.Discount = in.CartCoupon.minor(); in.CartCoupon != nil {
 		return b
@@ -305,8 +305,8 @@ func (p product) check(bad *pay.Faults, path string, c pay.Currency) {
 
 func (i cartItem) check(bad *pay.Faults) {
 	const path = "cart_details.cart_items."
-	checkText(bad, path+"item_name", i.Name, 0, maxDescription)
-	checkText(bad, path+"item_description", i.Description, 0, 4*maxDescription)
+	checkFree(bad, path+"item_name", i.Name, 0, maxDescription)
+	checkFree(bad, path+"item_description", i.Description, 0, 4*maxDescription)
 	checkText(bad, path+"item_details_url", i.DetailsURL, 0, maxURL)
 	checkText(bad, path+"item_image_url", i.ImageURL, 0, maxURL)
 	checkText(bad, path+"item_currency", i.Currency, 0, 3)
@@ -314,7 +314,7 @@ func (i cartItem) check(bad *pay.Faults) {
 
 // item is the line of the page. Numbers that are no minor units are left out.
 func (i cartItem) item() pay.Item {
-	item := pay.Item{Name: text(i.Name), Quantity: max(whole(i.Quantity), 1)}
+	item := pay.Item{Name: label(text(i.Name)), Quantity: max(whole(i.Quantity), 1)}
 	unit := i.Discounted
 	if len(unit) == 0 || string(unit) == "null" {
 		unit = i.UnitPrice
@@ -328,6 +328,13 @@ func (i cartItem) item() pay.Item {
 		item.Amount = total
 	}
 	return item
+}
+
+// label is a text as one line of the page: it is for the eye, and may be cut.
+func label(s string) string {
+	line := []rune(strings.Join(strings.Fields(s), " "))
+	line = slices.DeleteFunc(line, func(r rune) bool { return !pay.CleanText(string(r), false) })
+	return string(line[:min(len(line), maxLabel)])
 }
 
 // whole is a JSON integer, or one as text, within what an amount can be; else 0.
@@ -356,10 +363,14 @@ func (in linkIn) expiry(now time.Time, bad *pay.Faults) time.Time {
 	return t
 }
 
-func (in linkIn) metadata(bad *pay.Faults) map[string]string {
-	pairs := map[string]string{}
+// pairs is a merchant's metadata.
+type pairs map[string]*string
+
+// check holds the pairs to sheet 5.1; null is as if it were not there.
+func (p pairs) check(bad *pay.Faults) map[string]string {
+	out := map[string]string{}
 	long := false
-	for key, value := range in.Metadata {
+	for key, value := range p {
 		if value == nil {
 			continue
 		}
@@ -368,17 +379,17 @@ func (in linkIn) metadata(bad *pay.Faults) map[string]string {
 			limit = maxOffer
 		}
 		long = long || utf8.RuneCountInString(key) > maxPair || utf8.RuneCountInString(*value) > limit
-		pairs[key] = *value
+		out[key] = *value
 	}
 	switch {
-	case len(pairs) > maxPairs:
+	case len(out) > maxPairs:
 		bad.Add("merchant_metadata", "too_many", "may hold at most 10 pairs")
 	case long:
 		bad.Add("merchant_metadata", "too_long", "keys and values may have at most 256 characters")
-	case len(pairs) == 0:
+	case len(out) == 0:
 		return nil
 	}
-	return pairs
+	return out
 }
 
 func (in linkIn) splits(bad *pay.Faults) (shares []pay.Split) {
@@ -430,6 +441,14 @@ func checkText(bad *pay.Faults, path string, s *string, least, most int) {
 	}
 }
 
+// checkFree is checkText for what people write: no card number may be in it.
+func checkFree(bad *pay.Faults, path string, s *string, least, most int) {
+	checkText(bad, path, s, least, most)
+	if s != nil && pay.HasCardNumber(*s) {
+		bad.Add(path, "card_data_not_accepted", "must not hold a card number")
+	}
+}
+
 // checkAmount holds an amount that was given to the link's currency.
 func checkAmount(bad *pay.Faults, path string, a *amount, c pay.Currency) {
 	switch {
@@ -439,7 +458,7 @@ func checkAmount(bad *pay.Faults, path string, a *amount, c pay.Currency) {
 	case *a.Value < 0:
 		bad.Add(path+".value", "too_small", "must not be negative")
 	case *a.Value > pay.MaxMinor:
-		bad.Add(path+".value", "too_large", "is too large")
+		bad.Add(path+".value", codeLarge, "is too large")
 	case pay.Currency(a.Currency) != c:
 		bad.Add(path+".currency", "other_currency", "must be the currency of amount")
 	}

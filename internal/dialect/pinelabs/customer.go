@@ -30,8 +30,8 @@ func (c *customer) check(bad *pay.Faults) {
 	if c.Email != nil && !validEmail(*c.Email) {
 		bad.Add("customer.email_id", "invalid_email", "must be an e-mail address")
 	}
-	checkText(bad, "customer.first_name", c.FirstName, 1, maxCustomer)
-	checkText(bad, "customer.last_name", c.LastName, 1, maxCustomer)
+	checkFree(bad, "customer.first_name", c.FirstName, 1, maxCustomer)
+	checkFree(bad, "customer.last_name", c.LastName, 1, maxCustomer)
 	checkText(bad, "customer.customer_id", c.ID, 1, 19)
 	if c.Mobile != nil && !mobileForm.MatchString(*c.Mobile) {
 		bad.Add("customer.mobile_number", "invalid_phone", "must be 10 to 20 digits")
@@ -49,16 +49,17 @@ func (a *address) check(bad *pay.Faults, path string) {
 	if a == nil {
 		return
 	}
-	checkText(bad, path+"address1", a.Address1, 0, maxStreet)
-	checkText(bad, path+"address2", a.Address2, 0, maxStreet)
-	checkText(bad, path+"address3", a.Address3, 0, maxStreet)
+	checkFree(bad, path+"address1", a.Address1, 0, maxStreet)
+	checkFree(bad, path+"address2", a.Address2, 0, maxStreet)
+	checkFree(bad, path+"address3", a.Address3, 0, maxStreet)
 	checkText(bad, path+"pincode", a.Pincode, 3, 11)
-	checkText(bad, path+"city", a.City, 0, maxCustomer)
-	checkText(bad, path+"state", a.State, 0, maxCustomer)
-	checkText(bad, path+"country", a.Country, 0, maxCustomer)
-	checkText(bad, path+"full_name", a.FullName, 0, maxStreet)
-	checkText(bad, path+"address_type", a.Type, 0, maxCustomer)
-	checkText(bad, path+"address_category", a.Category, 0, maxCustomer)
+	checkFree(bad, path+"city", a.City, 0, maxCustomer)
+	checkFree(bad, path+"state", a.State, 0, maxCustomer)
+	checkFree(bad, path+"country", a.Country, 0, maxCustomer)
+	checkFree(bad, path+"full_name", a.FullName, 0, maxStreet)
+	checkFree(bad, path+"address_type", a.Type, 0, maxCustomer)
+	checkFree(bad, path+"adddress_type", a.Misspelt, 0, maxCustomer)
+	checkFree(bad, path+"address_category", a.Category, 0, maxCustomer)
 }
 
 // check holds the account to sheet 7.6: the number is what is compared.
@@ -73,7 +74,7 @@ func (a *accountDetails) check(bad *pay.Faults) {
 	}
 	checkText(bad, path+"account_number", &a.Bank.Number, 1, maxAccountNo)
 	checkText(bad, path+"ifsc_code", a.Bank.IFSC, 0, maxAccountNo)
-	checkText(bad, path+"bank_name", a.Bank.Name, 0, maxStreet)
+	checkFree(bad, path+"bank_name", a.Bank.Name, 0, maxStreet)
 }
 
 // payer is who is asked to pay, and in Echo the words they came in.
@@ -98,7 +99,7 @@ func (in linkIn) payer() (pay.Payer, error) {
 	return p, err
 }
 
-// phone is the mobile number in E.164, or "" where it cannot be one.
+// phone is the mobile number in E.164, or as it came where it cannot be one.
 func (c *customer) phone() string {
 	if c.Mobile == nil {
 		return ""
@@ -108,7 +109,7 @@ func (c *customer) phone() string {
 		country = homeCountry
 	}
 	if len(country)+len(*c.Mobile) > maxPhone || country[0] == '0' {
-		return ""
+		return *c.Mobile
 	}
 	return "+" + country + *c.Mobile
 }

@@ -28,6 +28,8 @@ type errorDetail struct {
 const (
 	codeCurrency = "unknown_currency"
 	codeCustomer = "customer_required"
+	codeLarge    = "too_large"
+	codeLimit    = "amount_limit"
 )
 
 // messages are those seen at the provider's test system; others are made of
@@ -37,13 +39,25 @@ var messages = map[string]string{
 	codeCustomer: "Customer Information is required",
 }
 
-var errDuplicate = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_reference", Detail: "merchant_payment_link_reference was used before"}
+// The references that name a thing once.
+var (
+	errDuplicate       = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_reference", Detail: "merchant_payment_link_reference was used before"}
+	errDuplicateRefund = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_refund", Detail: "merchant_order_reference was used before for another amount"}
+)
 
-// wireOf is a kind's HTTP status and code.
-var wireOf = map[pay.Kind]struct {
+// overLimit says that money is more than it may be.
+func overLimit(detail string) error {
+	return &pay.Error{Kind: pay.Conflict, Code: codeLimit, Detail: detail}
+}
+
+// wireError is an HTTP status and code.
+type wireError struct {
 	status int
 	code   string
-}{
+}
+
+// wireOf is a kind's HTTP status and code.
+var wireOf = map[pay.Kind]wireError{
 	pay.Internal:     {http.StatusInternalServerError, "INTERNAL_ERROR"},
 	pay.Invalid:      {http.StatusBadRequest, "INVALID_REQUEST"},
 	pay.Unauthorized: {http.StatusUnauthorized, "UNAUTHORIZED"},
@@ -57,12 +71,15 @@ var wireOf = map[pay.Kind]struct {
 	pay.Unavailable:  {http.StatusServiceUnavailable, "INTERNAL_ERROR"},
 }
 
-// statusOfCode are the limits of the edge, which have a status of their own.
-var statusOfCode = map[string]int{
-	"body_too_large":    http.StatusRequestEntityTooLarge,
-	"url_too_long":      http.StatusRequestURITooLong,
-	"headers_too_large": http.StatusRequestHeaderFieldsTooLarge,
-	web.ErrMethod.Code:  http.StatusMethodNotAllowed,
+// wireOfCode are errors with a status or code of their own: limits of the edge
+// and of the sheet.
+var wireOfCode = map[string]wireError{
+	"body_too_large":    {http.StatusRequestEntityTooLarge, "INVALID_REQUEST"},
+	"url_too_long":      {http.StatusRequestURITooLong, "INVALID_REQUEST"},
+	"headers_too_large": {http.StatusRequestHeaderFieldsTooLarge, "INVALID_REQUEST"},
+	web.ErrMethod.Code:  {http.StatusMethodNotAllowed, "INVALID_REQUEST"},
+	codeLimit:           {http.StatusUnprocessableEntity, "AMOUNT_LIMIT_EXCEEDED"},
+	"too_many_shares":   {http.StatusUnprocessableEntity, "PAYMENT_RATE_LIMIT"}, // not 429: clients would wait for it
 }
 
 // wireFields are our names of fields, by path or its beginning, on this wire.
@@ -79,6 +96,8 @@ var wireFields = []struct{ ours, theirs string }{
 	{"failure_url", "failure_callback_url"},
 	{"metadata", "merchant_metadata"},
 	{"splits", "split_info.split_details"},
+	{"items", "cart_details.items"},
+	{"discount", "cart_coupon_discount_amount"},
 	{"methods", "allowed_payment_methods"},
 	{"unique_ref", "merchant_payment_link_reference"},
 	{"use", "part_payment"},
@@ -107,14 +126,14 @@ func (d *pinelabs) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		wire = wireOf[pay.Internal]
 	}
-	if status, ok := statusOfCode[e.Code]; ok {
-		wire.status, wire.code = status, "INVALID_REQUEST"
+	if own, ok := wireOfCode[e.Code]; ok {
+		wire = own
 	}
 	out := errorOut{Code: wire.code, Message: e.Detail}
 	switch {
 	case e.Kind == pay.Internal:
 		out.Message = "Something went wrong on our side"
-	case e.Kind == pay.NotFound && strings.HasPrefix(r.URL.Path, "/api/pay/v1/orders"):
+	case e.Kind == pay.NotFound && (strings.HasPrefix(r.URL.Path, "/api/pay/v1/orders") || strings.HasPrefix(r.URL.Path, "/api/pay/v1/refunds")):
 		out.Code, out.Message = "ORDER_NOT_FOUND", "Order not found"
 	case e.Kind == pay.NotFound:
 		out.Message = "Payment link not found"

@@ -40,6 +40,7 @@ type address struct {
 	Country  *string `json:"country,omitzero"`
 	FullName *string `json:"full_name,omitzero"`
 	Type     *string `json:"address_type,omitzero"`
+	Misspelt *string `json:"adddress_type,omitzero"` // as an SDK sends it
 	Category *string `json:"address_category,omitzero"`
 }
 
@@ -190,17 +191,26 @@ func splitsOut(l pay.Link) *splitInfo {
 	out := &splitInfo{Type: splitByAmount}
 	for i, s := range l.Splits {
 		share := amountOf(s.Amount, l.Price.Currency)
-		status := "RELEASED"
-		if s.OnHold {
+		status, at := "RELEASED", l.CreatedAt
+		switch {
+		case s.OnHold:
 			status = "HOLD"
+		case s.Canceled:
+			status = "CANCELLED"
+		}
+		if !s.UpdatedAt.IsZero() {
+			at = s.UpdatedAt
 		}
 		out.Details = append(out.Details, split{
-			Merchant: s.Account, SettlementID: orderID(l) + "-ss-" + letters(i), Reference: s.Reference,
-			Amount: &share, OnHold: flag(s.OnHold), Status: status, UpdatedAt: wireTime(l.CreatedAt),
+			Merchant: s.Account, SettlementID: splitID(l, i), Reference: s.Reference,
+			Amount: &share, OnHold: flag(s.OnHold), Status: status, UpdatedAt: wireTime(at),
 		})
 	}
 	return out
 }
+
+// splitID names a share by its place.
+func splitID(l pay.Link, i int) string { return orderID(l) + "-ss-" + letters(i) }
 
 // letters counts a, b, … z, aa, ab, …
 func letters(i int) string {

@@ -8,6 +8,7 @@ package pinelabs
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -35,7 +36,7 @@ func New(c *core.Core, publicURL string) dialect.Dialect {
 
 func (d *pinelabs) Name() string { return name }
 
-// Routes are the endpoints of sheet 4 that are built.
+// Routes are the endpoints of sheet 4 and 10.
 func (d *pinelabs) Routes() []dialect.Route {
 	return []dialect.Route{
 		{Pattern: "POST /api/auth/v1/token", Handle: d.token},
@@ -43,6 +44,15 @@ func (d *pinelabs) Routes() []dialect.Route {
 		{Pattern: "GET /api/pay/v1/paymentlink/{id}", Handle: d.read},
 		{Pattern: "GET /api/pay/v1/paymentlink/ref/{ref}", Handle: d.readByReference},
 		{Pattern: "PUT /api/pay/v1/paymentlink/{id}/cancel", Handle: d.cancel},
+		{Pattern: "PATCH /api/pay/v1/paymentlink/{id}/notify", Handle: d.resend},
+		{Pattern: "GET /api/mcp/v1/payment-link/details", Handle: d.report},
+		{Pattern: "GET /api/pay/v1/orders/{id}", Handle: d.readOrder},
+		{Pattern: "GET /api/pay/v1/orders/reference/{ref}", Handle: d.readOrderByReference},
+		{Pattern: "PUT /api/pay/v1/orders/{id}/capture", Handle: d.capture},
+		{Pattern: "PUT /api/pay/v1/orders/{id}/cancel", Handle: d.cancelOrder},
+		{Pattern: "PATCH /api/pay/v1/orders/{id}/settlementId/{split}/release", Handle: d.releaseSplit},
+		{Pattern: "PATCH /api/pay/v1/orders/{id}/settlementId/{split}/cancel", Handle: d.cancelSplit},
+		{Pattern: "POST /api/pay/v1/refunds/{id}", Handle: d.refund},
 	}
 }
 
@@ -57,7 +67,7 @@ func (d *pinelabs) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	link, err := in.link(d.now())
 	if err != nil {
-		return err
+		return d.strictly(r, who, err)
 	}
 	if in.Customer == nil {
 		if on, err := d.setting(r, who, settingCustomer); err != nil {
@@ -75,6 +85,7 @@ func (d *pinelabs) create(w http.ResponseWriter, r *http.Request) error {
 		Link:        link,
 		WireID:      d.NewWireID,
 		ReuseRef:    true, // sheet 5.4: the Idempotency-Key header is not the key
+		Shares:      sharesOf(link, pay.ShareCreated),
 	})
 	if err != nil {
 		return err
@@ -132,10 +143,13 @@ func (d *pinelabs) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if s := linkStatus(view.Link, view.Payments); s != statusCreated && s != statusClicked {
-		return pay.ErrState("a payment link that is %s cannot be cancelled", s)
-	}
-	if view, err = d.core.CancelLink(r.Context(), who, view.Link.ID); err != nil {
+	view, err = d.core.CancelLinkWhen(r.Context(), who, view.Link.ID, func(now core.LinkView) error {
+		if s := linkStatus(now.Link, now.Payments); s != statusCreated && s != statusClicked {
+			return pay.ErrState("a payment link that is %s cannot be cancelled", s)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return d.answer(w, view)
@@ -173,7 +187,8 @@ func (d *pinelabs) Pages() []dialect.Page {
 const (
 	settingCustomer  = "require_customer" // create without customer: 400, as seen at the live test system
 	settingDuplicate = "refuse_duplicate" // a repeated reference: 422 instead of the existing link
-	settingMerchant  = "merchant_id"      // what orders call the merchant; else our own id
+	settingLimit     = "limit_as_422"     // an amount above the limit: 422 AMOUNT_LIMIT_EXCEEDED instead of 400
+	settingMerchant  = "merchant_id"      // what orders call the merchant; else six digits made of our own id
 )
 
 func (d *pinelabs) setting(r *http.Request, who pay.Caller, key string) (bool, error) {
@@ -181,19 +196,36 @@ func (d *pinelabs) setting(r *http.Request, who pay.Caller, key string) (bool, e
 	return m.Settings.Dialects[name][key] == "true", err
 }
 
+// strictly is a refusal of a create in the words that the merchant has chosen.
+func (d *pinelabs) strictly(r *http.Request, who pay.Caller, refused error) error {
+	var e *pay.Error
+	if !errors.As(refused, &e) || len(e.Fields) == 0 || e.Fields[0].Path != "amount.value" || e.Fields[0].Code != codeLarge {
+		return refused
+	}
+	if on, err := d.setting(r, who, settingLimit); err != nil || !on {
+		return errors.Join(err, refused)
+	}
+	return overLimit(e.Fields[0].Path + " " + e.Fields[0].Detail)
+}
+
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // NewWireID is "pl-v1-", the time, and six characters made of the link's id:
 // a name, made of nothing secret.
 func (d *pinelabs) NewWireID(id pay.LinkID, _ string, now time.Time) string {
-	sum := sha256.Sum256([]byte(name + ":" + string(id)))
+	return "pl-v1-" + now.UTC().Format("060102150405") + "-aa-" + sixOf(string(id))
+}
+
+// sixOf is six characters made of a name.
+func sixOf(s string) string {
+	sum := sha256.Sum256([]byte(name + ":" + s))
 	n := binary.BigEndian.Uint64(sum[:])
 	six := make([]byte, 6)
 	for i := range six {
 		six[i] = alphanumeric[n%62]
 		n /= 62
 	}
-	return "pl-v1-" + now.UTC().Format("060102150405") + "-aa-" + string(six)
+	return string(six)
 }
 
 // orderID is the id of the one order of a link: the same name without "pl-",

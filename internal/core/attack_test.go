@@ -1,0 +1,331 @@
+package core_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"paylink/internal/core"
+	"paylink/internal/core/coretest"
+	"paylink/internal/method"
+	bycard "paylink/internal/method/card"
+	"paylink/internal/pay"
+	"paylink/internal/processor"
+	"paylink/internal/store"
+	"paylink/internal/store/storetest"
+)
+
+// odd is a processor that answers as a test tells it, right or wrong.
+type odd struct {
+	answer func(ctx context.Context, o processor.Order, asked bool) (processor.Outcome, error)
+}
+
+func (odd) Name() string { return "odd" }
+
+func (odd) Capabilities(pay.MethodID) (processor.Capabilities, bool) {
+	return processor.Capabilities{Manual: true, Modes: []pay.Mode{pay.Test}}, true
+}
+
+func (d odd) Query(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.answer(ctx, o, true)
+}
+
+func (d odd) do(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.answer(ctx, o, false)
+}
+
+func (d odd) Start(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.do(ctx, o)
+}
+func (d odd) Capture(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.do(ctx, o)
+}
+func (d odd) Void(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.do(ctx, o)
+}
+func (d odd) Refund(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	return d.do(ctx, o)
+}
+
+func (odd) VerifyCallback(_ pay.Tenant, _ http.Header, raw []byte) (e processor.Evidence, err error) {
+	return e, json.Unmarshal(raw, &e)
+}
+
+// oddWorld is a world whose only processor is an odd one.
+type oddWorld struct {
+	*coretest.World
+	mu     sync.Mutex
+	alarms map[string]int
+}
+
+func (w *oddWorld) alarm(kind string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alarms[kind]++
+}
+
+func withOdd(t *testing.T, w *coretest.World, answer func(ctx context.Context, o processor.Order, asked bool) (processor.Outcome, error)) *oddWorld {
+	t.Helper()
+	keys, err := core.OpenKeys(context.Background(), w.Store, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	odds := &oddWorld{World: w, alarms: map[string]int{}}
+	w.Core = core.New(core.Options{
+		Store: w.Store, Keys: keys, Processors: []processor.Driver{odd{answer}}, Methods: []method.Method{bycard.Method},
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://pay.test", CheckURL: w.Egress.CheckURL,
+		Metrics: core.Metrics{Alarm: odds.alarm},
+	})
+	return odds
+}
+
+func paidIn(o processor.Order, ref string) processor.Outcome {
+	return processor.Outcome{Result: processor.Succeeded, ProcessorRef: ref, Authorized: o.Amount.Minor, Captured: o.Amount.Minor, Currency: o.Amount.Currency}
+}
+
+// One processor payment is claimed for two attempts: the second is a matter
+// for a person, and nothing is asked about for ever (A4, P5).
+func TestOneProcessorPaymentForTwo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			return paidIn(o, "same"), nil
+		})
+		first, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil || first.State != pay.PaymentApplied {
+			t.Fatalf("first: %+v %v", first, err)
+		}
+		second, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil || second.State != pay.PaymentOpen || second.Last().State != pay.AttemptReview {
+			t.Fatalf("second: %+v %v", second, err)
+		}
+		if w.alarms["review"] != 1 {
+			t.Errorf("%d alarms", w.alarms["review"])
+		}
+	})
+}
+
+// An unanswered question goes to a person after 72 h (INVARIANTS 4, P3).
+func TestUnknownIsReviewedAtLast(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := withOdd(t, coretest.New(t, o), func(context.Context, processor.Order, bool) (processor.Outcome, error) {
+			return processor.Outcome{}, errors.New("no answer")
+		})
+		l := w.Link(t, nil)
+		if _, err := w.Card(l, goodCard); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			w.Clock.Add(time.Hour)
+			work(t, w.World)
+		}
+		wantAttempt(t, w.World, l.ID, pay.AttemptReview)
+		if w.alarms["operation_unresolved"] != 1 || w.alarms["review"] != 1 {
+			t.Errorf("alarms: %d, %d", w.alarms["operation_unresolved"], w.alarms["review"])
+		}
+	})
+}
+
+// Another worker took the operation over and was told "failed"; the first call
+// comes back late with the money. It is not lost.
+func TestSuccessOfAFencedCallCounts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		var w *oddWorld
+		w = withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, asked bool) (processor.Outcome, error) {
+			if asked {
+				return processor.Outcome{Result: processor.Failed}, nil // not found
+			}
+			w.Clock.Add(21 * time.Second) // the lease ends while we wait
+			work(t, w.World)
+			return paidIn(o, "late"), nil
+		})
+		p, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil || p.State != pay.PaymentApplied {
+			t.Fatalf("payment: %+v %v", p, err)
+		}
+	})
+}
+
+// A processor that never answers does not keep a worker for ever.
+func TestSilentProcessorIsLeft(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := withOdd(t, coretest.New(t, o), func(ctx context.Context, _ processor.Order, _ bool) (processor.Outcome, error) {
+			if _, bounded := ctx.Deadline(); !bounded {
+				return processor.Outcome{Result: processor.Failed}, nil
+			}
+			return processor.Outcome{}, errors.New("no answer")
+		})
+		l := w.Link(t, nil)
+		if _, err := w.Card(l, goodCard); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(time.Minute)
+		work(t, w.World)
+		wantAttempt(t, w.World, l.ID, pay.AttemptUnknown)
+	})
+}
+
+// The second of two captures under way is refused: both could take money, and
+// the books would know of one.
+func TestOneCaptureAtATime(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		var w *oddWorld
+		var second error
+		var id pay.PaymentID
+		w = withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			out := paidIn(o, "one")
+			if o.Kind == pay.OpAuthorize {
+				out.Captured = 0
+			} else if second == nil {
+				second = errors.New("asked")
+				_, second = w.Capture(ctx, w.Shop, core.CapturePayment{Key: "k2", Fingerprint: "b", Payment: id, Amount: 500})
+			}
+			out.Authorized = 1050
+			return out, nil
+		})
+		l := w.Link(t, manual)
+		p, err := w.Card(l, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = p.ID
+		p, err = w.Capture(ctx, w.Shop, core.CapturePayment{Key: "k1", Fingerprint: "a", Payment: id, Amount: 400})
+		if err != nil || p.State != pay.PaymentApplied || p.Captured() != 400 {
+			t.Fatalf("first: %+v %v", p, err)
+		}
+		if pay.KindOf(second) != pay.Conflict {
+			t.Errorf("second: %v", second)
+		}
+	})
+}
+
+// What was held in time may be captured when the merchant ships, also after
+// the link has expired: it counts and does not go back.
+func TestHoldOutlivesTheLink(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		l := w.Link(t, func(l *pay.Link) { l.Use.Manual, l.ExpiresAt = true, w.Clock.Now().Add(time.Hour) })
+		p, err := w.Card(l, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(48 * time.Hour)
+		p, err = w.Capture(context.Background(), w.Shop, core.CapturePayment{Key: "c", Fingerprint: "x", Payment: p.ID})
+		if err != nil || p.State != pay.PaymentApplied || len(p.Refunds) != 0 {
+			t.Fatalf("captured: %s, %d refunds, %v", p.State, len(p.Refunds), err)
+		}
+	})
+}
+
+// The same key again answers with the link that the unique reference found.
+func TestKeyOfARepeatedReference(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		cmd := core.CreateLink{Key: "k1", Fingerprint: "f", Link: pay.Link{UniqueRef: "order-1", Price: pay.Price{Currency: "USD", Amount: 500}, Use: pay.Use{Max: 1}}}
+		first, err := w.CreateLink(ctx, w.Shop, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Key = "k2"
+		for range 2 {
+			again, err := w.CreateLink(ctx, w.Shop, cmd)
+			if err != nil || again.Link.ID != first.Link.ID {
+				t.Fatalf("again: %+v %v", again, err)
+			}
+		}
+	})
+}
+
+// Money for an older price does not pay the new one.
+func TestLateSuccessOfAnEditedPrice(t *testing.T) {
+	for name, price := range map[string]pay.Price{
+		"dearer": {Currency: "USD", Amount: 5000}, "cheaper": {Currency: "USD", Amount: 500}, "currency": {Currency: "JPY", Amount: 1050},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, o store.Options) {
+				ctx := context.Background()
+				w := coretest.New(t, o)
+				l := w.Link(t, nil)
+				p, err := w.Card(l, declineCard)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.EditLink(ctx, w.Shop, core.EditLink{Link: l.ID, Change: func(l *pay.Link, _ []pay.Payment) error { l.Price = price; return nil }}); err != nil {
+					t.Fatal(err)
+				}
+				err = w.Store.InTx(ctx, func(tx *store.Tx) error {
+					held, err := tx.HoldTab(ctx, l.Tenant, l.ID)
+					if err != nil {
+						return err
+					}
+					if err := held.Settle(p.Last().ID, pay.Report{State: pay.AttemptCaptured, Authorized: 1050, Captured: 1050, Currency: "USD"}); err != nil {
+						return err
+					}
+					return tx.Save(ctx, held)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err = w.Payment(ctx, w.Shop, p.ID)
+				if err != nil || p.State != pay.PaymentSurplus || len(p.Refunds) != 1 {
+					t.Errorf("payment: %s %v", p.State, err)
+				}
+			})
+		})
+	}
+}
+
+// A secret that was rotated while deliveries failed is the one that signs.
+func TestRotationWhileDeliveriesFail(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		e, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:1/hook"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var due []core.DueDelivery
+		for range 8 {
+			w.Link(t, nil)
+		}
+		if due, err = w.ClaimDeliveries(ctx, 64); err != nil || len(due) != 8 {
+			t.Fatalf("due: %d %v", len(due), err)
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for _, d := range due {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if err := w.FinishDelivery(ctx, d.Delivery, core.DeliveryResult{State: pay.DeliveryPending, Status: 500, RetryAt: w.Clock.Now()}); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for range 100 {
+			made, err := w.RotateSecret(ctx, w.Shop, e.ID, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, err := w.Endpoint(ctx, w.Shop, e.ID)
+			if err != nil || now.Secrets[0].Value != made.Secrets[0].Value {
+				t.Errorf("the new secret is gone: %v", err)
+				break
+			}
+		}
+		close(stop)
+		wg.Wait()
+	})
+}
