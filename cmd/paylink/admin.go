@@ -10,7 +10,7 @@ type migrateCmd struct{}
 
 // Run opens the installation, which migrates it.
 func (migrateCmd) Run(rt *runtime) error {
-	_, done, err := rt.open()
+	_, done, err := rt.begin()
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ type provisionCmd struct {
 
 // Run applies the file.
 func (c provisionCmd) Run(rt *runtime) error {
-	a, done, err := rt.open()
+	a, done, err := rt.begin()
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c provisionCmd) Run(rt *runtime) error {
 	if rt.cli.JSON {
 		return rt.printJSON(made)
 	}
-	printMade(made)
+	printMade(rt.out, made)
 	fmt.Fprintln(rt.out, "provisioned")
 	return nil
 }

@@ -21,7 +21,8 @@ import (
 
 // cli is the command line: settings that every command shares, and the commands.
 type cli struct {
-	config.Settings
+	config.Settings `group:"Settings of the installation, of which most concern serve alone:"`
+
 	JSON bool `name:"json" help:"Print JSON for machines."`
 
 	Serve     serveCmd     `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
@@ -43,8 +44,17 @@ type runtime struct {
 	out  io.Writer // what was asked for; the log goes to standard error
 }
 
-// open opens the installation that the settings name.
+// open opens the installation that the settings name. One that is not there is
+// refused: a mistyped directory must not be made, and then be proved clean.
 func (rt *runtime) open() (*app.App, func(), error) {
+	if app.Missing(rt.cli.Settings) {
+		return nil, nil, fmt.Errorf("there is nothing in the data directory %s: name another with --data; `paylink serve` begins one", rt.cli.Data)
+	}
+	return rt.begin()
+}
+
+// begin opens the installation and makes it where there is none.
+func (rt *runtime) begin() (*app.App, func(), error) {
 	a, err := app.Open(rt.ctx, rt.cli.Settings, rt.log)
 	if err != nil {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -126,6 +127,11 @@ func TestRefusals(t *testing.T) {
 	s.refused(exitFailed, "no merchant in live mode", "key", "create", "--mode", "live")
 	s.refused(exitFailed, "test mode only", "webhook", "listen", "--mode", "live", "--forward", "http://127.0.0.1:1/")
 	s.refused(exitFailed, "more decimals than the currency", "link", "create", "--amount", "10.501", "--currency", "USD")
+	nowhere := shell{t, []string{"--data", filepath.Join(t.TempDir(), "mistyped")}}
+	nowhere.refused(exitFailed, "nothing in the data directory", "verify")
+	if _, err := os.Stat(nowhere.args[1]); !os.IsNotExist(err) {
+		t.Errorf("verify made a data directory: %v", err)
+	}
 	if code, out, errOut := s.run("--help"); code != 0 || !strings.Contains(out, "verify") || errOut != "" {
 		t.Errorf("help: %d %q %q", code, out, errOut)
 	}
@@ -317,4 +323,19 @@ func TestBesideServer(t *testing.T) {
 	told("payment_link.created")
 	told("payment_link.canceled")
 	s.must("verify")
+}
+
+// A first start that cannot listen has made the demo merchant's keys all the
+// same: they are printed, for the next start will not.
+func TestServePrintsKeysBeforeItListens(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := shell{t, []string{"--data", t.TempDir(), "--listen", taken.Addr().String()}}
+	code, out, errOut := s.run("serve")
+	if code != exitFailed || !strings.Contains(errOut, "in use") || !strings.Contains(out, "paylink_test_sk_") || strings.Contains(out, "curl") {
+		t.Errorf("code %d, out %q, error %q", code, out, errOut)
+	}
 }

@@ -175,6 +175,7 @@ func (in linkIn) check(mode pay.Mode, now time.Time) error {
 		text(&bad, at+"reference", split.Reference, maxReference)
 	}
 	in.Payer.check(&bad)
+	text(&bad, "page.display_name", in.Page.DisplayName, maxName)
 	checkMetadata(&bad, in.Metadata)
 	err := bad.Err()
 	if err == nil {

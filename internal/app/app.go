@@ -74,7 +74,7 @@ func Open(ctx context.Context, s config.Settings, log *slog.Logger) (*App, error
 // openStore opens the database and finds the wrapping key. SQLite makes one in
 // the data directory; PostgreSQL without one refuses (DECISIONS 6).
 func openStore(ctx context.Context, s config.Settings) (*store.Store, []byte, error) {
-	o := store.Options{URL: s.Database, Path: filepath.Join(s.Data, "paylink.db")}
+	o := store.Options{URL: s.Database, Path: databaseFile(s)}
 	if s.Database == "" {
 		if err := useDirectory(s.Data); err != nil {
 			return nil, nil, err
@@ -93,6 +93,18 @@ func openStore(ctx context.Context, s config.Settings) (*store.Store, []byte, er
 		return nil, nil, err
 	}
 	return st, key, nil
+}
+
+func databaseFile(s config.Settings) string { return filepath.Join(s.Data, "paylink.db") }
+
+// Missing reports whether Open would begin a new installation in the data
+// directory. Of a PostgreSQL database it knows nothing: false.
+func Missing(s config.Settings) bool {
+	if s.Database != "" {
+		return false
+	}
+	_, err := os.Stat(databaseFile(s))
+	return errors.Is(err, os.ErrNotExist)
 }
 
 // useDirectory makes the data directory where it is missing and tries to write

@@ -3,9 +3,11 @@ package app
 import (
 	"paylink/internal/core"
 	"paylink/internal/dialect"
+	"paylink/internal/dialect/payengine"
 	"paylink/internal/dialect/payroc"
 	"paylink/internal/dialect/pinelabs"
 	"paylink/internal/dialect/portone"
+	"paylink/internal/dialect/xfers"
 	"paylink/internal/method"
 	"paylink/internal/method/bankredirect"
 	"paylink/internal/method/banktransfer"
@@ -19,7 +21,9 @@ import (
 var dialects = []func(c *core.Core, publicURL string) dialect.Dialect{
 	pinelabs.New,
 	payroc.New,
+	payengine.New,
 	portone.New,
+	xfers.New,
 }
 
 // methods are the ways to pay, in the order in which the page shows them.

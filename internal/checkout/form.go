@@ -11,6 +11,7 @@ import (
 type formView struct {
 	to      string
 	version string
+	once    string // its own number: sent twice it begins one payment
 	retry   string
 	amount  *inputView // nil: the amount is not the payer's to choose
 	methods []methodView
@@ -57,7 +58,7 @@ func asksAmount(l pay.Link) bool { return l.Price.Open || l.Use.Parts }
 
 func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 	l := pv.Link
-	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), wrong: say.errors["method"], manual: l.Use.Manual, consent: l.Page.Consent}
+	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), once: pay.NewToken(), wrong: say.errors["method"], manual: l.Use.Manual, consent: l.Page.Consent}
 	if p != nil && p.State == pay.PaymentFailed {
 		f.retry = string(p.ID)
 	}

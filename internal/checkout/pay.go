@@ -172,6 +172,7 @@ func command(r *http.Request, pv core.PayView) (core.StartPayment, remarks) {
 		Method:  pay.MethodID(r.PostForm.Get("method")),
 		Retry:   pay.PaymentID(r.PostForm.Get("retry")),
 		Fields:  map[string]string{},
+		Once:    r.PostForm.Get("once"),
 		Consent: pv.Link.Page.Consent && r.PostForm.Get("consent") == "yes",
 	}
 	say.values["method"] = string(cmd.Method)

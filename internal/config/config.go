@@ -4,11 +4,9 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,18 +22,18 @@ var Version = "dev"
 const KeyVariable = "PAYLINK_KEY"
 
 // Settings are what `paylink serve` is told: flag over environment over default.
-// Kong reads the tags, and Table prints them as documentation.
+// Kong reads the tags; `paylink serve --help` is their documentation.
 type Settings struct {
-	Listen               string            `name:"listen" env:"PAYLINK_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to serve on."`
-	Data                 string            `name:"data" env:"PAYLINK_DATA" default:"./paylink-data" placeholder:"DIR" help:"Directory that holds the SQLite database and its key; made when missing."`
+	Listen               string            `name:"listen" env:"PAYLINK_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to serve on (default: ${default})."`
+	Data                 string            `name:"data" env:"PAYLINK_DATA" default:"./paylink-data" placeholder:"DIR" help:"Directory that holds the SQLite database and its key; serve, migrate and provision make it (default: ${default})."`
 	Database             string            `name:"database" env:"PAYLINK_DATABASE" placeholder:"URL" help:"PostgreSQL database, postgres://… (default: SQLite in the data directory)."`
 	PublicURL            string            `name:"public-url" env:"PAYLINK_PUBLIC_URL" placeholder:"URL" help:"What links in answers and messages begin with (default: http:// and the listen address)."`
 	Provision            string            `name:"provision" env:"PAYLINK_PROVISION" placeholder:"FILE" help:"YAML file of merchants, credentials and webhook endpoints to make exist at start."`
 	KeyFile              string            `name:"key-file" env:"PAYLINK_KEY_FILE" placeholder:"FILE" help:"File with the wrapping key, 32 bytes in hexadecimal or base64, mode 0600 (default: made in the data directory; PostgreSQL needs this or PAYLINK_KEY)."`
 	DialectHost          map[string]string `name:"dialect-host" env:"PAYLINK_DIALECT_HOST" mapsep:"," placeholder:"DIALECT=HOST" help:"Host name on which a provider's API is served at its own paths: payroc=pay.example.com. May be repeated."`
 	AllowPrivateWebhooks []netip.Prefix    `name:"allow-private-webhooks" env:"PAYLINK_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR" help:"Private networks that webhooks in test mode may go to: 127.0.0.0/8,::1/128 (default: none)."`
-	Limit                map[string]string `name:"limit" env:"PAYLINK_LIMIT" mapsep:"," placeholder:"NAME=VALUE" help:"A limit in place of its default: requests=50/s:100, or off. May be repeated; see the table of limits."`
-	LogFormat            string            `name:"log-format" env:"PAYLINK_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"text|json" help:"Form of the log on standard error."`
+	Limit                map[string]string `name:"limit" env:"PAYLINK_LIMIT" mapsep:"," placeholder:"NAME=VALUE" help:"A rate, and how many may come at once, or off: requests=100/s:200 of one API key; submit=5/min:5, payments started on one link from one address; misses=60/min:60, requests of one address for links that do not exist (default: these). May be repeated."`
+	LogFormat            string            `name:"log-format" env:"PAYLINK_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"text|json" help:"Form of the log on standard error (default: ${default})."`
 	MetricsListen        string            `name:"metrics-listen" env:"PAYLINK_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Address for /metrics and /debug/pprof; keep it private; in live mode on loopback only (default: not served)."`
 }
 
@@ -84,30 +82,6 @@ func (s Settings) BaseURL() string {
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }
-
-// Table is the documentation of the settings and limits in Markdown.
-func Table() string {
-	var b strings.Builder
-	b.WriteString("| flag | environment | default | meaning |\n|---|---|---|---|\n")
-	for f := range reflect.TypeFor[Settings]().Fields() {
-		tag := f.Tag
-		fallback := tag.Get("default")
-		if fallback != "" {
-			fallback = "`" + fallback + "`"
-		}
-		fmt.Fprintf(&b, "| `--%s %s` | `%s` | %s | %s |\n", tag.Get("name"),
-			cell(tag.Get("placeholder")), tag.Get("env"), fallback, cell(tag.Get("help")))
-	}
-	fmt.Fprintf(&b, "| | `%s` | | The wrapping key itself, in place of `--key-file`. |\n", KeyVariable)
-	b.WriteString("\n| limit | default | meaning |\n|---|---|---|\n")
-	for _, l := range limitTable {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", l.name, l.fallback, cell(l.help))
-	}
-	return b.String()
-}
-
-// cell keeps a bar in a text from ending a cell of a Markdown table.
-func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -107,14 +108,11 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	table := Table()
-	for _, want := range []string{
-		"| `--listen HOST:PORT` | `PAYLINK_LISTEN` | `127.0.0.1:8080` |", "`--metrics-listen HOST:PORT`", `text\|json`,
-		"| `requests` | `100/s:200` |", KeyVariable,
-	} {
-		if !strings.Contains(table, want) {
-			t.Errorf("the table lacks %s:\n%s", want, table)
+func TestHelpSaysEveryLimit(t *testing.T) {
+	flag, _ := reflect.TypeFor[Settings]().FieldByName("Limit")
+	for _, l := range limitTable {
+		if want := l.name + "=" + l.fallback; !strings.Contains(flag.Tag.Get("help"), want) {
+			t.Errorf("the help of --limit lacks %s", want)
 		}
 	}
 }

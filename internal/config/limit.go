@@ -25,14 +25,14 @@ type Limits struct {
 }
 
 // limitTable has every limit: its name, its default (THREATS 12, A14), and where
-// its rate goes.
+// its rate goes. The help of --limit says the same.
 var limitTable = []struct {
-	name, fallback, help string
-	rate                 func(*Limits) *Rate
+	name, fallback string
+	rate           func(*Limits) *Rate
 }{
-	{"requests", "100/s:200", "API requests of one key: a rate, and how many may come at once.", func(l *Limits) *Rate { return &l.Requests }},
-	{"submit", "5/min:5", "Payments started on one link from one address.", func(l *Limits) *Rate { return &l.Submit }},
-	{"misses", "60/min:60", "Requests of one address for links that do not exist.", func(l *Limits) *Rate { return &l.Misses }},
+	{"requests", "100/s:200", func(l *Limits) *Rate { return &l.Requests }},
+	{"submit", "5/min:5", func(l *Limits) *Rate { return &l.Submit }},
+	{"misses", "60/min:60", func(l *Limits) *Rate { return &l.Misses }},
 }
 
 const maxRate = 1_000_000 // of a count and of a burst

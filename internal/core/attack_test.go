@@ -329,3 +329,163 @@ func TestRotationWhileDeliveriesFail(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// The money of one payer counts however many others are
+// under way on the same link.
+func TestSuccessAmongMany(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		l := w.Link(t, func(l *pay.Link) { l.Use.Max = 0 })
+		p, err := w.StartPayment(ctx, core.StartPayment{Token: l.Token, Method: pay.MethodBankTransfer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Store.InTx(ctx, func(tx *store.Tx) error {
+			for range 11 {
+				held, err := tx.HoldTab(ctx, l.Tenant, l.ID)
+				if err != nil {
+					return err
+				}
+				for range 100 {
+					if _, _, err := held.Begin(pay.Begin{Method: pay.MethodCard, Processor: "sandbox"}); err != nil {
+						return err
+					}
+				}
+				if err := tx.Save(ctx, held); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(2 * time.Hour)
+		if n, err := w.Sandbox.Due(ctx); n != 1 || err != nil {
+			t.Fatalf("due: %d %v", n, err)
+		}
+		if p, err = w.Payment(ctx, w.Shop, p.ID); err != nil || p.State != pay.PaymentApplied {
+			t.Fatalf("payment: %s %v", p.State, err)
+		}
+	})
+}
+
+// Text that no database can hold is not found, on either engine.
+func TestOddTextFindsNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		for _, text := range []string{"\x00", "\xff"} {
+			if _, err := w.Payment(ctx, w.Shop, pay.PaymentID(text)); !errors.Is(err, pay.ErrNotFound) {
+				t.Errorf("payment %q: %v", text, err)
+			}
+			if _, err := w.Core.Link(ctx, w.Shop, pay.LinkID(text)); !errors.Is(err, pay.ErrNotFound) {
+				t.Errorf("link %q: %v", text, err)
+			}
+			if _, _, err := w.Links(ctx, w.Shop, core.LinkFilter{Text: text}); err != nil && !errors.Is(err, pay.ErrNotFound) {
+				t.Errorf("links %q: %v", text, err)
+			}
+		}
+	})
+}
+
+// A public or restricted key does not act as a secret one.
+func TestOnlySecretKeysAct(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		for _, kind := range []string{"pk", "rk"} {
+			key := "paylink_test_" + kind + "_0123456789abcdefghij"
+			_, err := w.Provision(ctx, core.Provision{Merchants: []core.ProvisionMerchant{{
+				ID: "shop", Name: "Corner Shop", Mode: pay.Test, Keys: []core.ProvisionKey{{API: "native", Secret: key}},
+			}}})
+			if pay.KindOf(err) != pay.Invalid {
+				t.Errorf("%s: %v", kind, err)
+			}
+			if _, err := w.AuthenticateKey(ctx, key, ""); !errors.Is(err, pay.ErrUnauthorized) {
+				t.Errorf("%s acts: %v", kind, err)
+			}
+		}
+	})
+}
+
+// An event that cannot be read holds up the webhooks of no other link.
+func TestUnreadableEventHoldsUpNoOther(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		if _, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:1/hook"}); err != nil {
+			t.Fatal(err)
+		}
+		broken := w.Link(t, nil)
+		w.Clock.Add(time.Second)
+		good := w.Link(t, nil)
+		storetest.Tamper(t, o, `UPDATE events SET sealed = '' WHERE link = '`+string(broken.ID)+`'`)
+		due, err := w.ClaimDeliveries(ctx, 64)
+		if err == nil || len(due) != 1 || due[0].Delivery.Link != good.ID {
+			t.Errorf("%d due, %v", len(due), err)
+		}
+	})
+}
+
+// A form that is sent twice, or sixteen times at once, begins one payment also
+// where the link may be paid any number of times.
+func TestOneFormIsOnePayment(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		l := w.Link(t, func(l *pay.Link) { l.Use.Max = 0 })
+		cmd := core.StartPayment{Token: l.Token, Method: pay.MethodCard, Fields: map[string]string{"card": goodCard}, Once: pay.NewToken()}
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				if _, err := w.StartPayment(ctx, cmd); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		v, err := w.Core.Link(ctx, w.Shop, l.ID)
+		if err != nil || len(v.Payments) != 1 || v.Link.Applied != 1050 {
+			t.Fatalf("%d payments, %d applied, %v", len(v.Payments), v.Link.Applied, err)
+		}
+		cmd.Once = pay.NewToken()
+		if p, err := w.StartPayment(ctx, cmd); err != nil || p.ID == v.Payments[0].ID || p.State != pay.PaymentApplied {
+			t.Errorf("another form: %+v %v", p, err)
+		}
+	})
+}
+
+// A surplus that cannot be given back, and a hold that cannot be released, are
+// told to a person.
+func TestStuckMoneyAlarms(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		for alarm, kind := range map[string]pay.OperationKind{"surplus_stuck": pay.OpSale, "hold_stuck": pay.OpAuthorize} {
+			var w *oddWorld
+			var l pay.Link
+			w = withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+				switch o.Kind {
+				case pay.OpVoid, pay.OpRefund:
+					return processor.Outcome{Result: processor.Failed}, nil
+				}
+				if _, err := w.CancelLink(ctx, w.Shop, l.ID); err != nil { // while the call is on its way
+					t.Error(err)
+				}
+				out := paidIn(o, string(o.Key))
+				if o.Kind == pay.OpAuthorize {
+					out.Captured = 0
+				}
+				return out, nil
+			})
+			l = w.Link(t, func(l *pay.Link) { l.Use.Manual = kind == pay.OpAuthorize })
+			if _, err := w.Card(l, goodCard); err != nil {
+				t.Fatal(err)
+			}
+			if w.alarms[alarm] != 1 {
+				t.Errorf("%s: %v", alarm, w.alarms)
+			}
+		}
+	})
+}

@@ -40,7 +40,7 @@ func (c *Core) AuthenticateKey(ctx context.Context, key, requestID string) (who 
 		}
 		hash, t, id = cred.Hash, cred.Tenant, cred.ID
 	}
-	if !c.keys.Equal(parsed.Secret, hash) || parseErr != nil || id == "" || t.Mode != parsed.Mode {
+	if !c.keys.Equal(parsed.Secret, hash) || parseErr != nil || id == "" || t.Mode != parsed.Mode || parsed.Kind != auth.SecretKey {
 		return who, pay.ErrUnauthorized
 	}
 	return pay.Caller{Tenant: t, Credential: id, Dialect: "native", RequestID: requestID}, nil

@@ -141,12 +141,27 @@ func (c *Core) change(ctx context.Context, t pay.Tenant, id pay.LinkID, actor, r
 		return nil, err
 	}
 	for _, e := range held.Events {
-		if e.Kind == pay.EventAttemptReview {
+		switch {
+		case e.Kind == pay.EventAttemptReview:
 			c.metrics.Alarm("review")
+		case e.Kind == pay.EventRefundFailed && isSurplus(e):
+			c.metrics.Alarm("surplus_stuck") // money that is not ours, and nobody gives it back (5.6)
 		}
 	}
 	signal(c.wake)
 	return held, nil
+}
+
+// isSurplus reports that an event of a refund is of one the platform made by itself.
+func isSurplus(e pay.Event) bool {
+	for _, p := range e.Snapshot.Payments {
+		for _, r := range p.Refunds {
+			if string(r.ID) == e.EntityID {
+				return r.Reason == "surplus"
+			}
+		}
+	}
+	return false
 }
 
 // ignoreMissing turns not-found into the zero value: there is none.

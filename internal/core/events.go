@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -230,25 +231,34 @@ func (c *Core) ClaimDeliveries(ctx context.Context, n int, busy ...pay.EndpointI
 		pay.EndpointID
 	}
 	known := map[desk]DueDelivery{} // many deliveries of one claim go to few endpoints
+	var errs []error                // one that cannot be read holds up no other
 	for _, d := range claimed {
 		at := desk{d.Tenant, d.Endpoint}
 		item, ok := known[at]
 		if !ok {
-			if item.Endpoint, err = c.store.Endpoint(ctx, d.Tenant, d.Endpoint); err != nil {
-				return due, err
-			}
-			if item.Merchant, err = c.store.Merchant(ctx, d.Tenant); err != nil {
-				return due, err
+			if item, err = c.deskOf(ctx, d); err != nil {
+				errs = append(errs, err)
+				continue
 			}
 			known[at] = item
 		}
 		item.Delivery = d
 		if item.Event, err = c.store.Event(ctx, d.Tenant, d.Link, d.Seq); err != nil {
-			return due, err
+			errs = append(errs, err)
+			continue
 		}
 		due = append(due, item)
 	}
-	return due, nil
+	return due, errors.Join(errs...)
+}
+
+// deskOf is what all deliveries to one endpoint share.
+func (c *Core) deskOf(ctx context.Context, d pay.Delivery) (item DueDelivery, err error) {
+	if item.Endpoint, err = c.store.Endpoint(ctx, d.Tenant, d.Endpoint); err != nil {
+		return item, err
+	}
+	item.Merchant, err = c.store.Merchant(ctx, d.Tenant)
+	return item, err
 }
 
 // KeepBody stores what is about to be sent.

@@ -289,6 +289,23 @@ func (c *Core) LinkByClaim(ctx context.Context, who pay.Caller, name Claim) (Lin
 	return c.Link(ctx, who, pay.LinkID(found[0].Ref))
 }
 
+// ClaimTenant is whose link has a name that is unique in the whole
+// installation: for credentials that act for many tenants, to ask on as one of
+// them. Errors: pay.ErrNotFound.
+func (c *Core) ClaimTenant(ctx context.Context, name Claim) (pay.Tenant, error) {
+	found, err := c.store.Locate(ctx, name.Kind, auth.LookupHash(name.Kind, name.Value))
+	if err != nil {
+		return pay.Tenant{}, err
+	}
+	if len(found) != 1 {
+		return pay.Tenant{}, pay.ErrNotFound
+	}
+	return found[0].Tenant, nil
+}
+
+// TokenClaim is the name that every link has: its token.
+func TokenClaim(token string) Claim { return Claim{Kind: "token", Value: token} }
+
 // LinkFilter chooses links; zero members do not filter.
 type LinkFilter struct {
 	State       pay.LinkState

@@ -222,6 +222,9 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		}[o.Kind]
 	}
 	if o.Kind == pay.OpVoid || o.Kind == pay.OpCapture {
+		if out.Result == processor.Failed && o.Kind == pay.OpVoid && a.State == pay.AttemptAuthorized {
+			c.metrics.Alarm("hold_stuck") // it was to be released, and is not
+		}
 		if out.Result != processor.Succeeded {
 			return nil // the attempt is still what it was
 		}

@@ -151,8 +151,9 @@ type StartPayment struct {
 	Retry     pay.PaymentID     // a failed payment to try again, may be empty
 	From      string            // the payer's address
 	RequestID string
-	Version   int64 // the link's version on the payer's screen; 0: not said
-	Consent   bool  // the payer lets the merchant keep the payment details
+	Version   int64  // the link's version on the payer's screen; 0: not said
+	Consent   bool   // the payer lets the merchant keep the payment details
+	Once      string // the form's own number, as pay.NewToken makes it: sent twice it begins one payment; may be empty
 }
 
 // startTimeout bounds one call to a processor; it stays below the lease, so
@@ -176,13 +177,27 @@ func (c *Core) StartPayment(ctx context.Context, cmd StartPayment) (pay.Payment,
 		return pay.Payment{}, err
 	}
 	var id pay.PaymentID
-	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, cmd.RequestID, func(_ *store.Tx, tab *store.Held) error {
+	once := store.KeyUse{Tenant: name.Tenant, Credential: pay.CredentialID(name.ID), Dialect: "page", Link: name.ID}
+	if pay.TokenBits(cmd.Once) != nil {
+		once.Key = cmd.Once
+	}
+	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, cmd.RequestID, func(tx *store.Tx, tab *store.Held) error {
+		first, err := tx.FindKey(ctx, once)
+		if id = pay.PaymentID(first.Ref); err == nil {
+			return nil // the form was sent twice
+		} else if !errors.Is(err, pay.ErrNotFound) {
+			return err
+		}
 		if cmd.Version != 0 && cmd.Version != tab.Link.Version {
 			return pay.ErrState("the link was changed since the page was opened")
 		}
 		p, _, err := tab.Begin(b)
-		if err == nil {
-			id = p.ID
+		if err != nil {
+			return err
+		}
+		if id = p.ID; once.Key != "" {
+			once.Ref = string(id)
+			_, _, err = tx.TakeKey(ctx, once)
 		}
 		return err
 	}, cmd.Retry)

@@ -113,7 +113,7 @@ func (c *Core) provisionKey(ctx context.Context, tx *store.Tx, t pay.Tenant, k P
 }
 
 // nativeCredential is the credential of a native key, which is kept as a hash.
-// Errors: pay.ErrUnauthorized when it cannot be a key, wrong_mode.
+// Errors: pay.ErrUnauthorized when it cannot be a key, wrong_mode, wrong_kind.
 func (c *Core) nativeCredential(t pay.Tenant, key string, now time.Time) (store.Credential, error) {
 	parsed, err := auth.ParseKey(key)
 	if err != nil {
@@ -121,6 +121,9 @@ func (c *Core) nativeCredential(t pay.Tenant, key string, now time.Time) (store.
 	}
 	if parsed.Mode != t.Mode {
 		return store.Credential{}, &pay.Error{Kind: pay.Invalid, Code: "wrong_mode", Detail: "the key's mode is not the entry's"}
+	}
+	if parsed.Kind != auth.SecretKey {
+		return store.Credential{}, &pay.Error{Kind: pay.Invalid, Code: "wrong_kind", Detail: "only secret keys (sk) are known yet: another kind would have all their rights"}
 	}
 	return store.Credential{
 		Tenant: t, ID: pay.CredentialID(pay.NewID("key", now)), Dialect: "native",
@@ -133,6 +136,11 @@ func (c *Core) makeKey(t pay.Tenant, k ProvisionKey) (ProvisionKey, []MadeSecret
 	one := func(name, value string) MadeSecret { return MadeSecret{t.Merchant, t.Mode, k.API, name, value} }
 	if k.API == "native" {
 		k.Secret = auth.NewKey(t.Mode)
+		return k, []MadeSecret{one("key", k.Secret)}
+	}
+	if k.API == "payengine" || k.API == "payroc" { // one value names and proves
+		k.Secret = auth.NewSecret(32)
+		k.Lookup = k.Secret
 		return k, []MadeSecret{one("key", k.Secret)}
 	}
 	var made []MadeSecret
@@ -174,11 +182,14 @@ func (c *Core) provisionWebhook(ctx context.Context, tx *store.Tx, t pay.Tenant,
 	return made, tx.PutEndpoint(ctx, e)
 }
 
-// webhookSecret is a new one on the native API, else the credential's secret:
+// webhookSecret is a new one where endpoints have their own, else the credential's secret:
 // its text, or that in Base64 where the dialect's receivers compute with it.
 func (c *Core) webhookSecret(ctx context.Context, tx *store.Tx, t pay.Tenant, api string) (string, error) {
-	if api == "native" {
+	switch api {
+	case "native":
 		return auth.NewWebhookSecret(), nil
+	case "payengine": // each endpoint has a secret of its own
+		return auth.NewSecret(32), nil
 	}
 	list, err := tx.Credentials(ctx, t, api)
 	if err != nil {

@@ -287,6 +287,9 @@ func (l Link) refuseCards() error {
 		"description": l.Description, "page.display_name": l.Page.DisplayName, "page.pay_label": l.Page.PayLabel, "payer.name": l.Payer.Name,
 	}
 	for k, v := range l.Metadata {
+		if HasCardNumber(k) {
+			return ErrCard("metadata") // its name would repeat it
+		}
 		texts["metadata."+k] = v
 	}
 	for i, item := range l.Price.Breakdown.Items {
@@ -304,27 +307,54 @@ func (l Link) refuseCards() error {
 }
 
 // HasCardNumber reports a run of 13–19 digits, spaces and dashes ignored, that
-// passes Luhn and begins as issuers' numbers do.
+// passes Luhn and begins as issuers' numbers do. Digits beside it, an expiry or
+// an order number, do not hide it: it may begin and end where a group does.
 func HasCardNumber(s string) bool {
-	var run []byte
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && s[i] >= '0' && s[i] <= '9' {
-			run = append(run, s[i])
-			continue
+	var digits []byte // of groups with only spaces and dashes between them
+	var ends []int    // of the groups, in digits
+	open := false     // the last group still grows
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			if !open {
+				ends, open = append(ends, len(digits)), true
+			}
+			digits = append(digits, byte(r))
+			ends[len(ends)-1] = len(digits)
+		case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r):
+			open = false
+		default:
+			if cardAmong(digits, ends) {
+				return true
+			}
+			digits, ends, open = digits[:0], ends[:0], false
 		}
-		if i < len(s) && (s[i] == ' ' || s[i] == '-') {
-			continue
+	}
+	return cardAmong(digits, ends)
+}
+
+// cardAmong reports whether whole groups in a row are a card number.
+func cardAmong(digits []byte, ends []int) bool {
+	begin := 0
+	for i, end := range ends {
+		for _, last := range ends[i:] {
+			if last-begin > 19 {
+				break
+			}
+			if isCard(digits[begin:last]) {
+				return true
+			}
 		}
-		if isCard(run) {
-			return true
-		}
-		run = run[:0]
+		begin = end
 	}
 	return false
 }
 
 func isCard(digits []byte) bool {
 	if len(digits) < 13 || len(digits) > 19 || digits[0] < '2' || digits[0] > '6' && digits[0] != '9' {
+		return false
+	}
+	if digits[0] == '2' && (digits[1] < '2' || digits[1] > '7') { // a date is none
 		return false
 	}
 	sum := 0

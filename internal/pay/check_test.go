@@ -166,12 +166,15 @@ func TestCardNumbersAreRefused(t *testing.T) {
 	}
 	for s, is := range map[string]bool{
 		"4242424242424242": true, "a4242424242424242b": true, "4000056655665556": true, "378282246310005": true, "6011000990139424": true,
-		"4242424242424241":     false, // Luhn
-		"1111111111111117":     false, // no issuer begins so
-		"424242424242":         false, // too short
-		"42424242424242424242": false, // too long
-		"4242.4242.4242.4242":  false, // not a run
-		"":                     false,
+		"order 12 4242 4242 4242 4242": true, "4242 4242 4242 4242 12/30 123": true, // beside other digits
+		"4242\u00a04242\u00a04242\u00a04242": true, "4242–4242–4242–4242": true, "4242\n4242\n4242\n4242": true,
+		"2026-11-21 2026-11-27": false, // Luhn holds, and no issuer begins so
+		"4242424242424241":      false, // Luhn
+		"1111111111111117":      false, // no issuer begins so
+		"424242424242":          false, // too short
+		"42424242424242424242":  false, // too long
+		"4242.4242.4242.4242":   false, // not a run
+		"":                      false,
 	} {
 		if HasCardNumber(s) != is {
 			t.Errorf("%q: a card is %v", s, !is)

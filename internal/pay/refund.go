@@ -31,6 +31,9 @@ func (t *Tab) Refund(w RefundWish) (*Refund, error) {
 	if w.Amount == 0 {
 		w.Amount = left
 	}
+	if HasCardNumber(w.Reason) {
+		return nil, ErrCard("reason")
+	}
 	var bad Faults
 	switch {
 	case w.Amount < 0:

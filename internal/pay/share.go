@@ -99,6 +99,11 @@ func (s Share) Validate() error {
 	if HasCardNumber(s.Message) {
 		return ErrCard("message")
 	}
+	for i, r := range s.Recipients {
+		if HasCardNumber(r.Name) {
+			return ErrCard(fmt.Sprintf("recipients[%d].name", i))
+		}
+	}
 	return nil
 }
 

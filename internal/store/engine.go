@@ -21,6 +21,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"paylink/internal/pay"
 )
 
 // This file has every difference between the two engines.
@@ -74,6 +76,16 @@ func isDuplicate(err error) bool {
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
+// noSuchText turns the refusal of a text that the database cannot hold, a NUL
+// or what is no UTF-8, into what it is for a read: no row has it.
+func noSuchText(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "22021" {
+		return pay.ErrNotFound
+	}
+	return err
 }
 
 // isTransient reports an error after which the same transaction may succeed:

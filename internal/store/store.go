@@ -193,12 +193,12 @@ func (q queries) open(t pay.Tenant, table, id string, sealed []byte, v any) erro
 func (q queries) one(ctx context.Context, query string, args []any, dest ...any) error {
 	rows, err := q.r.query(ctx, query, args...)
 	if err != nil {
-		return err
+		return noSuchText(err)
 	}
 	defer rows.Close()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
-			return err
+			return noSuchText(err)
 		}
 		return pay.ErrNotFound
 	}
@@ -212,7 +212,7 @@ func (q queries) one(ctx context.Context, query string, args []any, dest ...any)
 func (q queries) each(ctx context.Context, query string, args []any, scan func(rows) error) error {
 	rows, err := q.r.query(ctx, query, args...)
 	if err != nil {
-		return err
+		return noSuchText(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -220,7 +220,7 @@ func (q queries) each(ctx context.Context, query string, args []any, scan func(r
 			return err
 		}
 	}
-	return rows.Err()
+	return noSuchText(rows.Err())
 }
 
 // Setting reads a value of the installation (empty tenant) or of a tenant.

@@ -20,6 +20,10 @@ func TestMux(t *testing.T) {
 		return err
 	})
 	m.Route("PUT /a/{id}", func(http.ResponseWriter, *http.Request) error { return pay.ErrUnauthorized })
+	m.RouteAfter("GET /{any}/x", func(w http.ResponseWriter, r *http.Request) error { // overlaps, and is not the narrower one
+		_, err := w.Write([]byte("after " + r.PathValue("any")))
+		return err
+	})
 	for _, c := range []struct {
 		method, path string
 		match        error
@@ -28,6 +32,9 @@ func TestMux(t *testing.T) {
 	}{
 		{"GET", "/a/x%2Fy", nil, 200, "x/y", ""},
 		{"PUT", "/a/x", nil, 401, "ours", ""},
+		{"GET", "/a/x", nil, 200, "x", ""}, // both fit
+		{"GET", "/b/x", nil, 200, "after b", ""},
+		{"POST", "/b/x", ErrMethod, 405, "ours", "GET, HEAD"},
 		{"POST", "/a/x", ErrMethod, 405, "ours", "GET, HEAD, PUT"},
 		{"GET", "/b", pay.ErrNotFound, 404, "ours", ""},
 		{"GET", "/b//c", pay.ErrNotFound, 404, "ours", ""}, // not a redirect to what is not there either

@@ -33,23 +33,23 @@ const (
 // linkIn is the body of POST /api/pay/v1/paymentlink.
 // Source: docs/dialects/pinelabs.md, "Create"; checked 2026-11-21.
 type linkIn struct {
-	Amount      *amount            `json:"amount"`
-	Reference   string             `json:"merchant_payment_link_reference"` // also the idempotency key
-	Description string             `json:"description"`
-	ExpireBy    string             `json:"expire_by"`
-	Methods     methodList         `json:"allowed_payment_methods"`
-	PreAuth     flag               `json:"pre_auth"`
-	MCC         flag               `json:"is_mcc_transaction"`
-	CallbackURL string             `json:"callback_url"`
-	FailureURL  string             `json:"failure_callback_url"`
-	PartPayment flag               `json:"part_payment"`
-	Customer    *customer          `json:"customer"`
-	Products    []product          `json:"product_details"`
-	CartCoupon  *amount            `json:"cart_coupon_discount_amount"`
-	Cart        *cart              `json:"cart_details"`
-	Metadata    pairs `json:"merchant_metadata"`
-	Splits      *splitInfo         `json:"split_info"`
-	Account     *accountDetails    `json:"account_details"`
+	Amount      *amount         `json:"amount"`
+	Reference   string          `json:"merchant_payment_link_reference"` // also the idempotency key
+	Description string          `json:"description"`
+	ExpireBy    string          `json:"expire_by"`
+	Methods     methodList      `json:"allowed_payment_methods"`
+	PreAuth     flag            `json:"pre_auth"`
+	MCC         flag            `json:"is_mcc_transaction"`
+	CallbackURL string          `json:"callback_url"`
+	FailureURL  string          `json:"failure_callback_url"`
+	PartPayment flag            `json:"part_payment"`
+	Customer    *customer       `json:"customer"`
+	Products    []product       `json:"product_details"`
+	CartCoupon  *amount         `json:"cart_coupon_discount_amount"`
+	Cart        *cart           `json:"cart_details"`
+	Metadata    pairs           `json:"merchant_metadata"`
+	Splits      *splitInfo      `json:"split_info"`
+	Account     *accountDetails `json:"account_details"`
 }
 
 // flag is a boolean that may come as the text "true" or "false".

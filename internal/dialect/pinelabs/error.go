@@ -41,8 +41,9 @@ var messages = map[string]string{
 
 // The references that name a thing once.
 var (
-	errDuplicate       = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_reference", Detail: "merchant_payment_link_reference was used before"}
-	errDuplicateRefund = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_refund", Detail: "merchant_order_reference was used before for another amount"}
+	errDuplicate        = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_reference", Detail: "merchant_payment_link_reference was used before"}
+	errDuplicateCapture = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_capture", Detail: "merchant_capture_reference was used before for another amount"}
+	errDuplicateRefund  = &pay.Error{Kind: pay.KeyReused, Code: "duplicate_refund", Detail: "merchant_order_reference was used before for another amount"}
 )
 
 // overLimit says that money is more than it may be.

@@ -33,40 +33,96 @@ type linkEvent struct {
 	OrderID       string `json:"order_id"`
 }
 
-// Word tells of five kinds of event; the others have no word here.
+// Word is what an endpoint hears that subscribes to nothing: the events of
+// orders, and of links only that they are paid.
 func (d *pinelabs) Word(e pay.Event, m pay.Merchant, _ string) (dialect.Message, bool) {
 	l, payments := e.Snapshot.Link, e.Snapshot.Payments
-	var out eventOut
-	switch e.Kind {
-	case pay.EventAttemptFailed:
-		out.Type = "PAYMENT_FAILED"
-	case pay.EventAttemptAuthorized:
-		if !l.Use.Manual {
-			return dialect.Message{}, false // on its way to a capture by itself
-		}
-		out.Type = "ORDER_AUTHORIZED"
-	case pay.EventPaymentSucceeded:
-		out.Type = "ORDER_PROCESSED"
-		if l.AmountDue().Minor > 0 {
-			out.Type = "payment_link.partially_processed"
-		}
-	case pay.EventLinkCompleted:
-		out.Type = "payment_link.processed"
-	case pay.EventLinkCanceled:
-		out.Type = "ORDER_CANCELLED"
-	default:
+	if e.Kind == pay.EventLinkCompleted {
+		return newMessage(e, linkEventOf(l, payments, "payment_link.processed"))
+	}
+	if e.Kind == pay.EventRefundSucceeded || e.Kind == pay.EventRefundFailed {
+		return refundEvent(e, m)
+	}
+	if kind := orderEvent(e); kind != "" {
+		return newMessage(e, eventOut{Type: kind, Data: newOrderOut(l, payments, m).hook()})
+	}
+	return dialect.Message{}, false
+}
+
+// WordFor is what an endpoint hears that subscribes to kinds: the events of
+// links among them (sheet 9.1), and nothing of orders.
+func (d *pinelabs) WordFor(_ []pay.EventKind, e pay.Event, _ pay.Merchant, _ string) (dialect.Message, bool) {
+	l := e.Snapshot.Link
+	kind := map[pay.EventKind]string{
+		pay.EventLinkCompleted:    "payment_link.processed",
+		pay.EventLinkCanceled:     "payment_link.cancelled",
+		pay.EventLinkExpired:      "payment_link.expired",
+		pay.EventPaymentSucceeded: "payment_link.partially_processed",
+	}[e.Kind]
+	whole := e.Kind == pay.EventPaymentSucceeded && l.AmountDue().Minor == 0
+	out := linkEventOf(l, e.Snapshot.Payments, kind)
+	undecided := e.Kind == pay.EventLinkExpired && out.Data.(linkEvent).Status != statusExpired
+	if kind == "" || whole || undecided {
 		return dialect.Message{}, false
 	}
-	if out.Type[0] == 'p' {
-		due := l.AmountDue()
-		out.Event = out.Type
-		out.Data = linkEvent{
-			l.WireID, l.UniqueRef, linkStatus(l, payments),
-			amountOf(l.Price.Amount, l.Price.Currency), amountOf(due.Minor, due.Currency), orderID(l),
+	return newMessage(e, out)
+}
+
+// orderEvent is the name of an event of the order itself; "" is none.
+func orderEvent(e pay.Event) string {
+	l, status := e.Snapshot.Link, orderStatus(e.Snapshot.Link, e.Snapshot.Payments)
+	switch e.Kind {
+	case pay.EventAttemptFailed:
+		return "PAYMENT_FAILED"
+	case pay.EventAttemptAuthorized:
+		if l.Use.Manual { // else on its way to a capture by itself
+			return "ORDER_AUTHORIZED"
 		}
-	} else {
-		out.Data = newOrderOut(l, payments, m)
+	case pay.EventPaymentSucceeded:
+		if l.AmountDue().Minor == 0 {
+			return "ORDER_PROCESSED"
+		}
+	case pay.EventLinkCanceled:
+		return "ORDER_CANCELLED"
+	case pay.EventLinkExpired, pay.EventPaymentFailed, pay.EventPaymentCanceled: // expired in payment: the last try is over, and no other may come
+		if status == orderFailed && len(e.Snapshot.Payments) > 0 {
+			return "ORDER_FAILED"
+		}
+	case pay.EventPaymentSettled:
+		if settled(l) && l.Settled >= l.Applied {
+			return "ORDER_SETTLED"
+		}
 	}
+	return ""
+}
+
+// refundEvent tells of a refund order when the last of its refunds is decided.
+func refundEvent(e pay.Event, m pay.Merchant) (dialect.Message, bool) {
+	l, payments := e.Snapshot.Link, e.Snapshot.Payments
+	for _, g := range refundsOf(payments) {
+		if !g.has(pay.RefundID(e.EntityID)) {
+			continue
+		}
+		switch out := newRefundOut(l, payments, g, m); out.Status {
+		case orderProcessed:
+			return newMessage(e, eventOut{Type: "REFUND_PROCESSED", Data: out.hook()})
+		case orderFailed:
+			return newMessage(e, eventOut{Type: "REFUND_FAILED", Data: out.hook()})
+		}
+	}
+	return dialect.Message{}, false
+}
+
+func linkEventOf(l pay.Link, payments []pay.Payment, kind string) eventOut {
+	due := l.AmountDue()
+	return eventOut{kind, kind, linkEvent{
+		l.WireID, l.UniqueRef, linkStatus(l, payments),
+		amountOf(l.Price.Amount, l.Price.Currency), amountOf(due.Minor, due.Currency), orderID(l),
+	}}
+}
+
+// newMessage has the event's id: the same on every try.
+func newMessage(e pay.Event, out eventOut) (dialect.Message, bool) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false)

@@ -28,7 +28,7 @@ func order(state pay.LinkState, applied int64, attempts ...pay.AttemptState) (pa
 		a := pay.Attempt{ID: "att_1", State: s, Method: pay.MethodCard, Currency: "INR", Requested: 240000, Instrument: "visa •••• 4242", CreatedAt: now, UpdatedAt: now}
 		switch s {
 		case pay.AttemptCaptured:
-			p.State, a.Captured = pay.PaymentApplied, 240000
+			p.State, a.Captured, a.Shares = pay.PaymentApplied, 240000, []int64{240000}
 		case pay.AttemptFailed:
 			p.State, a.Failure = pay.PaymentFailed, &pay.Failure{Code: pay.FailDeclined, Text: "staff only"}
 		case pay.AttemptCanceled:
@@ -38,66 +38,6 @@ func order(state pay.LinkState, applied int64, attempts ...pay.AttemptState) (pa
 		payments = append(payments, p)
 	}
 	return l, payments
-}
-
-func TestStatus(t *testing.T) {
-	for _, c := range []struct {
-		state    pay.LinkState
-		applied  int64
-		attempts []pay.AttemptState
-		link     string
-		order    string
-	}{
-		{pay.LinkActive, 0, nil, "CREATED", "CREATED"},
-		{pay.LinkPaused, 0, nil, "CREATED", "CREATED"},
-		{pay.LinkScheduled, 0, nil, "CREATED", "CREATED"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptRequiresAction}, "PAYMENT_INITIATED", "PENDING"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptUnknown}, "PAYMENT_INITIATED", "PENDING"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptReview}, "PAYMENT_INITIATED", "PENDING"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptFailed}, "CLICKED", "ATTEMPTED"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptCanceled}, "CLICKED", "ATTEMPTED"},
-		{pay.LinkActive, 0, []pay.AttemptState{pay.AttemptFailed, pay.AttemptProcessing}, "PAYMENT_INITIATED", "PENDING"},
-		{pay.LinkCompleted, 240000, []pay.AttemptState{pay.AttemptCaptured}, "PROCESSED", "PROCESSED"},
-		{pay.LinkActive, 240000, []pay.AttemptState{pay.AttemptCaptured}, "PROCESSED", "PROCESSED"},
-		{pay.LinkCanceled, 0, nil, "CANCELLED", "CANCELLED"},
-		{pay.LinkExpired, 0, nil, "EXPIRED", "FAILED"},
-		{pay.LinkExpired, 0, []pay.AttemptState{pay.AttemptProcessing}, "PAYMENT_INITIATED", "PENDING"},
-	} {
-		l, payments := order(c.state, c.applied, c.attempts...)
-		if got := linkStatus(l, payments); got != c.link {
-			t.Errorf("%s %v: link %s, want %s", c.state, c.attempts, got, c.link)
-		}
-		if got := orderStatus(l, payments); got != c.order {
-			t.Errorf("%s %v: order %s, want %s", c.state, c.attempts, got, c.order)
-		}
-	}
-}
-
-func TestStatusOfSpecialLinks(t *testing.T) {
-	l, _ := order(pay.LinkActive, 0)
-	l.FirstViewedAt = now
-	if got := linkStatus(l, nil); got != statusClicked {
-		t.Error(got)
-	}
-	l, payments := order(pay.LinkActive, 100000, pay.AttemptCaptured, pay.AttemptProcessing)
-	l.Use.Parts = true
-	if got := linkStatus(l, payments); got != statusPartial {
-		t.Error(got)
-	}
-	if l.State = pay.LinkExpired; linkStatus(l, payments[:1]) != statusExpired {
-		t.Error("a part paid link expires")
-	}
-	for _, state := range []pay.LinkState{pay.LinkActive, pay.LinkCompleted} {
-		l, payments = order(state, 0, pay.AttemptAuthorized)
-		l.Use.Manual, payments[0].Attempts[0].Manual = true, true
-		if a, b := linkStatus(l, payments), orderStatus(l, payments); a != statusInitiated || b != orderAuthorized {
-			t.Error(a, b)
-		}
-	}
-	l, payments = order(pay.LinkCompleted, 100000, pay.AttemptCaptured)
-	if l.Released = 140000; linkStatus(l, payments) != statusProcessed || orderStatus(l, payments) != orderCaptured {
-		t.Error("a partial capture completes the link")
-	}
 }
 
 func TestWord(t *testing.T) {
@@ -117,15 +57,29 @@ func TestWord(t *testing.T) {
 		{pay.EventAttemptAuthorized, pay.LinkActive, 0, pay.AttemptAuthorized, true, "ORDER_AUTHORIZED", "AUTHORIZED"},
 		{pay.EventAttemptAuthorized, pay.LinkActive, 0, pay.AttemptAuthorized, false, "", ""},
 		{pay.EventPaymentSucceeded, pay.LinkActive, 240000, pay.AttemptCaptured, false, "ORDER_PROCESSED", "PROCESSED"},
-		{pay.EventPaymentSucceeded, pay.LinkActive, 100000, pay.AttemptCaptured, false, "payment_link.partially_processed", "PARTIAL_PROCESSED"},
+		{pay.EventPaymentSucceeded, pay.LinkActive, 100000, pay.AttemptCaptured, false, "", ""},
 		{pay.EventLinkCompleted, pay.LinkCompleted, 240000, pay.AttemptCaptured, false, "payment_link.processed", "PROCESSED"},
 		{pay.EventLinkCanceled, pay.LinkCanceled, 0, pay.AttemptFailed, false, "ORDER_CANCELLED", "CANCELLED"},
 		{pay.EventLinkCreated, pay.LinkActive, 0, pay.AttemptCreated, false, "", ""},
-		{pay.EventLinkExpired, pay.LinkExpired, 0, pay.AttemptFailed, false, "", ""},
+		{pay.EventLinkExpired, pay.LinkExpired, 0, pay.AttemptFailed, false, "ORDER_FAILED", "FAILED"},
+		{pay.EventLinkExpired, pay.LinkExpired, 0, "", false, "", ""},
+		{pay.EventLinkExpired, pay.LinkExpired, 0, pay.AttemptProcessing, false, "", ""},
+		{pay.EventLinkExpired, pay.LinkExpired, 100000, pay.AttemptCaptured, false, "ORDER_FAILED", "FAILED"},
+		{pay.EventPaymentFailed, pay.LinkExpired, 0, pay.AttemptFailed, false, "ORDER_FAILED", "FAILED"},
+		{pay.EventPaymentCanceled, pay.LinkExpired, 0, pay.AttemptCanceled, false, "ORDER_FAILED", "FAILED"},
+		{pay.EventPaymentFailed, pay.LinkActive, 0, pay.AttemptFailed, false, "", ""},
+		{pay.EventPaymentSettled, pay.LinkCompleted, 240000, pay.AttemptCaptured, false, "ORDER_SETTLED", "PROCESSED"},
+		{pay.EventPaymentSettled, pay.LinkActive, 100000, pay.AttemptCaptured, false, "", ""},
+		{pay.EventLinkUpdated, pay.LinkActive, 0, pay.AttemptFailed, false, "", ""},
 	} {
 		l, payments := order(c.state, c.applied, c.attempt)
-		l.Use.Parts = c.applied == 100000
-		l.Use.Manual, payments[0].Attempts[0].Manual = c.manual, c.manual
+		if c.attempt == "" {
+			payments = nil
+		}
+		l.Use.Parts, l.Settled = c.applied == 100000, c.applied
+		if c.manual {
+			l.Use.Manual, payments[0].Attempts[0].Manual = true, true
+		}
 		e := pay.Event{ID: "evt_1", Kind: c.kind, Link: l.ID, Snapshot: pay.Snapshot{Link: l, Payments: payments}}
 		msg, ok := d.Word(e, m, "")
 		if ok != (c.wireType != "") {
@@ -157,11 +111,150 @@ func TestWord(t *testing.T) {
 	}
 }
 
+// What an endpoint hears that subscribes to kinds: links, never orders.
+func TestWordFor(t *testing.T) {
+	d := &pinelabs{}
+	kinds := []pay.EventKind{pay.EventLinkCompleted}
+	for _, c := range []struct {
+		kind    pay.EventKind
+		state   pay.LinkState
+		applied int64
+		attempt pay.AttemptState
+		name    string
+		status  string
+	}{
+		{pay.EventLinkCompleted, pay.LinkCompleted, 240000, pay.AttemptCaptured, "payment_link.processed", "PROCESSED"},
+		{pay.EventPaymentSucceeded, pay.LinkActive, 100000, pay.AttemptCaptured, "payment_link.partially_processed", "PARTIAL_PROCESSED"},
+		{pay.EventPaymentSucceeded, pay.LinkActive, 240000, pay.AttemptCaptured, "", ""},
+		{pay.EventLinkCanceled, pay.LinkCanceled, 0, pay.AttemptFailed, "payment_link.cancelled", "CANCELLED"},
+		{pay.EventLinkExpired, pay.LinkExpired, 0, pay.AttemptFailed, "payment_link.expired", "EXPIRED"},
+		{pay.EventLinkExpired, pay.LinkExpired, 0, pay.AttemptProcessing, "", ""},
+		{pay.EventAttemptFailed, pay.LinkActive, 0, pay.AttemptFailed, "", ""},
+		{pay.EventRefundSucceeded, pay.LinkCompleted, 240000, pay.AttemptCaptured, "", ""},
+	} {
+		l, payments := order(c.state, c.applied, c.attempt)
+		l.Use.Parts = c.applied == 100000
+		msg, ok := d.WordFor(kinds, pay.Event{ID: "evt_1", Kind: c.kind, Snapshot: pay.Snapshot{Link: l, Payments: payments}}, pay.Merchant{}, "")
+		if ok != (c.name != "") {
+			t.Errorf("%s: %v %s", c.kind, ok, msg.Body)
+		}
+		if !ok {
+			continue
+		}
+		var body struct {
+			Event, Type string
+			EventType   string `json:"event_type"`
+			Data        struct {
+				OrderID string `json:"order_id"`
+				LinkID  string `json:"payment_link_id"`
+				Status  string
+			}
+		}
+		if err := json.Unmarshal(msg.Body, &body); err != nil || body.Event != c.name || body.EventType != c.name ||
+			body.Data.Status != c.status || body.Data.OrderID != wireID[3:] || body.Data.LinkID != wireID {
+			t.Errorf("%s: %v %s", c.kind, err, msg.Body)
+		}
+	}
+}
+
+// refunded gives a part of a paid order back, under a reference, in a state.
+func refunded(t *testing.T, states ...pay.RefundState) (pay.Link, []pay.Payment) {
+	t.Helper()
+	l, payments := order(pay.LinkCompleted, 240000, pay.AttemptCaptured)
+	for i, s := range states {
+		payments[0].Refunds = append(payments[0].Refunds, pay.Refund{
+			ID: pay.RefundID("ref_" + string(rune('a'+i))), Attempt: "att_1", State: s, Amount: 1000, Reference: "R-1",
+			Echo: `{"merchant_metadata":{"why":"broken"}}`, CreatedAt: now, UpdatedAt: now.Add(time.Duration(i) * time.Second),
+		})
+	}
+	return l, payments
+}
+
+func TestRefundEvents(t *testing.T) {
+	d := &pinelabs{}
+	for _, c := range []struct {
+		about  pay.RefundID
+		kind   pay.EventKind
+		states []pay.RefundState
+		name   string
+	}{
+		{"ref_a", pay.EventRefundSucceeded, []pay.RefundState{pay.RefundSucceeded}, "REFUND_PROCESSED"},
+		{"ref_a", pay.EventRefundFailed, []pay.RefundState{pay.RefundFailed}, "REFUND_FAILED"},
+		{"ref_a", pay.EventRefundSucceeded, []pay.RefundState{pay.RefundSucceeded, pay.RefundSent}, ""}, // of two payments: the second decides
+		{"ref_b", pay.EventRefundSucceeded, []pay.RefundState{pay.RefundSucceeded, pay.RefundSucceeded}, "REFUND_PROCESSED"},
+		{"ref_b", pay.EventRefundSucceeded, []pay.RefundState{pay.RefundFailed, pay.RefundSucceeded}, "REFUND_FAILED"},
+		{"ref_a", pay.EventRefundRequested, []pay.RefundState{pay.RefundRequested}, ""},
+		{"ref_z", pay.EventRefundSucceeded, []pay.RefundState{pay.RefundSucceeded}, ""},
+	} {
+		l, payments := refunded(t, c.states...)
+		msg, ok := d.Word(pay.Event{ID: "evt_1", Kind: c.kind, EntityID: string(c.about), Snapshot: pay.Snapshot{Link: l, Payments: payments}}, pay.Merchant{}, "")
+		if ok != (c.name != "") || ok && (!strings.HasPrefix(string(msg.Body), `{"event_type":"`+c.name+`"`) || !strings.Contains(string(msg.Body), `"type":"REFUND"`) ||
+			!strings.Contains(string(msg.Body), `"parent_order_id":"`+wireID[3:]+`"`)) {
+			t.Errorf("%+v: %v %s", c, ok, msg.Body)
+		}
+	}
+	l, payments := refunded(t, pay.RefundSucceeded)
+	payments[0].Refunds[0].Reason = "surplus"
+	if out := newOrderOut(l, payments, pay.Merchant{}); len(out.Refunds) != 0 {
+		t.Error("what goes back by itself is no refund of the order")
+	}
+	for state, want := range map[pay.RefundState]string{
+		pay.RefundRequested: "CREATED", pay.RefundSent: "PENDING", pay.RefundUnknown: "PENDING", pay.RefundSucceeded: "PROCESSED", pay.RefundFailed: "FAILED",
+	} {
+		l, payments := refunded(t, state)
+		out := newOrderOut(l, payments, pay.Merchant{}).Refunds
+		if len(out) != 1 || out[0].Status != want || out[0].Metadata["why"] != "broken" || len(out[0].ID) > 50 || !wireName.MatchString(out[0].ID) {
+			t.Errorf("%s: %+v", state, out)
+		}
+	}
+}
+
+// Each way to pay shows what is known of its instrument, and UPI's under the
+// name that the provider uses in that place.
+func TestInstruments(t *testing.T) {
+	l, payments := order(pay.LinkCompleted, 240000, pay.AttemptCaptured)
+	l.Echo = `{"is_mcc_transaction":true}`
+	a := &payments[0].Attempts[0]
+	for method, c := range map[pay.MethodID]struct{ instrument, api, hook string }{
+		pay.MethodCard:         {"visa •••• 4242", `{"card_data":{"network_name":"VISA","last4_digit":"4242"}}`, `{"card_data":{"network_name":"VISA","last4_digit":"4242"}}`},
+		pay.MethodUPI:          {"meera@upi", `{"upi_details":{"txn_mode":"INTENT","payer":{"vpa":"meera@upi"}}}`, `{"upi_data":{"txn_mode":"INTENT","payer":{"vpa":"meera@upi"}}}`},
+		pay.MethodBankRedirect: {"test bank", `{"netbanking_data":{"pay_code":"test bank","txn_mode":"REDIRECT"}}`, `{"netbanking_data":{"pay_code":"test bank","txn_mode":"REDIRECT"}}`},
+		pay.MethodWallet:       {"any", `null`, `null`},
+		pay.MethodPoints:       {"", `null`, `null`},
+	} {
+		a.Method, a.Instrument = method, c.instrument
+		out := newOrderOut(l, payments, pay.Merchant{})
+		api, _ := json.Marshal(out.Payments[0].Option)
+		hook, _ := json.Marshal(out.hook().Payments[0].Option)
+		if string(api) != c.api || string(hook) != c.hook {
+			t.Errorf("%s: %s and %s", method, api, hook)
+		}
+		if p := out.Payments[0]; p.Rate != 1 || *p.Base.Value != 240000 {
+			t.Errorf("%s: with is_mcc_transaction: %+v", method, p)
+		}
+	}
+}
+
+// Every failure code of ours has one of the provider's.
+func TestFailures(t *testing.T) {
+	for code, want := range map[string]string{
+		pay.FailDeclined: "PAYMENT_DECLINED", pay.FailFunds: "INSUFFICIENT_FUNDS", pay.FailExpiredCard: "CARD_EXPIRED", pay.FailAuth: "USER_AUTHENTICATION_FAILED",
+		pay.FailCanceled: "PAYMENT_DECLINED", pay.FailTimeout: "PAYMENT_EXPIRED", pay.FailProcessor: "PAYMENT_DECLINED", "another": "PAYMENT_DECLINED",
+	} {
+		if got, text := failureWords(&pay.Failure{Code: code}); got != want || text == "" {
+			t.Errorf("%s: %s %s", code, got, text)
+		}
+	}
+	if code, text := failureWords(&pay.Failure{Code: pay.FailWrongAccount}); code != "INVALID_REQUEST" || text != "Third party validation failure" {
+		t.Error(code, text)
+	}
+}
+
 func TestOrderOfTheSheet(t *testing.T) {
 	l, payments := order(pay.LinkActive, 0, pay.AttemptFailed)
 	out := newOrderOut(l, payments, pay.Merchant{Tenant: pay.Tenant{Merchant: "shop"}})
 	p := out.Payments[0]
-	if out.MerchantID != "shop" || p.ID != "v1-261121093015-aa-Kq7RtZ-cc-a" || p.Error == nil || p.Error.Code != "PAYMENT_DECLINED" || p.Option.Card.Last4 != "4242" || p.Option.Card.Network != "VISA" {
+	if out.MerchantID != "819125" || p.ID != "v1-261121093015-aa-Kq7RtZ-cc-a" || p.Error == nil || p.Error.Code != "PAYMENT_DECLINED" || p.Option.Card.Last4 != "4242" || p.Option.Card.Network != "VISA" {
 		t.Errorf("%+v %+v", out, p)
 	}
 	payments[0].State = pay.PaymentSurplus

@@ -2,61 +2,15 @@ package pinelabs
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"paylink/internal/core/coretest"
 	"paylink/internal/pay"
 	"paylink/internal/store"
 	"paylink/internal/store/storetest"
-	"paylink/internal/web"
 )
-
-// TestOneReferenceManyCreates: of 16 creates at once one makes the link.
-func TestOneReferenceManyCreates(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, o store.Options) {
-		world := coretest.New(t, o)
-		d := New(world.Core, "").(*pinelabs)
-		grants, err := world.Grants(context.Background(), name, coretest.PineID)
-		if err != nil || len(grants) != 1 {
-			t.Fatal(grants, err)
-		}
-		token, _, err := world.IssueToken(context.Background(), grants[0], name, tokenLife)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		answers := make([]*httptest.ResponseRecorder, 16)
-		for i := range answers {
-			wg.Go(func() {
-				r := httptest.NewRequest("POST", "/api/pay/v1/paymentlink", strings.NewReader(with("")))
-				r.Header.Set("Authorization", "Bearer "+token)
-				answers[i] = httptest.NewRecorder()
-				web.Handle(d.create, d.Fail).ServeHTTP(answers[i], r)
-			})
-		}
-		wg.Wait()
-		made := 0
-		for _, w := range answers {
-			switch w.Code {
-			case http.StatusCreated:
-				made++
-			case http.StatusOK:
-			default:
-				t.Errorf("%d %s", w.Code, w.Body)
-			}
-			if w.Body.String() != answers[0].Body.String() {
-				t.Errorf("%s\n%s", w.Body, answers[0].Body)
-			}
-		}
-		if made != 1 {
-			t.Errorf("%d creates made a link", made)
-		}
-	})
-}
 
 // TestPaidByCard follows a link from its making to the payer's way back.
 func TestPaidByCard(t *testing.T) {

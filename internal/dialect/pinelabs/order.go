@@ -1,6 +1,8 @@
 package pinelabs
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"strconv"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 // orderOut is the one order behind a link (sheet 10.1).
 type orderOut struct {
 	ID            string       `json:"order_id"`
+	ParentID      string       `json:"parent_order_id,omitempty"` // of a refund
 	Reference     string       `json:"merchant_order_reference"`
 	Type          string       `json:"type"`
 	Status        string       `json:"status"`
@@ -26,10 +29,13 @@ type orderOut struct {
 	Notes         string       `json:"notes,omitempty"`
 	Purchase      purchase     `json:"purchase_details"`
 	Payments      []paymentOut `json:"payments"`
-	Refunds       []any        `json:"refunds"` // [] until there are refunds
-	CreatedAt     string       `json:"created_at"`
-	UpdatedAt     string       `json:"updated_at"`
-	Integration   string       `json:"integration_mode"`
+	Refunds       []orderOut   `json:"refunds"` // [] until there are refunds
+	// The last two came with a refund and only go back with it.
+	Metadata    map[string]string `json:"merchant_metadata,omitempty"`
+	Products    []product         `json:"products,omitempty"`
+	CreatedAt   string            `json:"created_at"`
+	UpdatedAt   string            `json:"updated_at"`
+	Integration string            `json:"integration_mode"`
 }
 
 type purchase struct {
@@ -49,12 +55,41 @@ type paymentOut struct {
 	Option    *paymentOption `json:"payment_option,omitzero"`
 	Acquirer  *acquirer      `json:"acquirer_data,omitzero"`
 	Error     *paymentError  `json:"error_detail,omitzero"`
+	Captures  []capturedOut  `json:"capture_data,omitempty"`
+	Base      *amount        `json:"base_amount,omitzero"` // with is_mcc_transaction, as the rate
+	Rate      int64          `json:"conversion_rate,omitzero"`
 	CreatedAt string         `json:"created_at"`
 	UpdatedAt string         `json:"updated_at"`
 }
 
+// capturedOut is what a hold was turned into by the merchant's call.
+type capturedOut struct {
+	Reference string `json:"merchant_capture_reference"`
+	Amount    amount `json:"capture_amount"`
+	CreatedAt string `json:"created_at"`
+}
+
+// paymentOption has what is known of the instrument. The provider calls UPI's
+// by one name in answers and by another in webhooks.
 type paymentOption struct {
-	Card *cardData `json:"card_data,omitzero"`
+	Card       *cardData `json:"card_data,omitzero"`
+	Bank       *bankData `json:"netbanking_data,omitzero"`
+	UPIDetails *upiData  `json:"upi_details,omitzero"`
+	UPIData    *upiData  `json:"upi_data,omitzero"`
+}
+
+type bankData struct {
+	Code string `json:"pay_code"`
+	Mode string `json:"txn_mode"`
+}
+
+type upiData struct {
+	Mode  string    `json:"txn_mode"`
+	Payer *upiPayer `json:"payer,omitzero"`
+}
+
+type upiPayer struct {
+	VPA string `json:"vpa"`
 }
 
 type cardData struct {
@@ -74,18 +109,14 @@ type paymentError struct {
 
 func newOrderOut(l pay.Link, payments []pay.Payment, m pay.Merchant) orderOut {
 	e, p := kept(l)
-	merchantID := m.Settings.Dialects[name][settingMerchant]
-	if merchantID == "" {
-		merchantID = string(m.Merchant)
-	}
 	out := orderOut{
 		ID: orderID(l), Reference: l.UniqueRef, Type: "CHARGE", Status: orderStatus(l, payments),
-		LinkID: l.WireID, LinkReference: l.UniqueRef, MerchantID: merchantID,
+		LinkID: l.WireID, LinkReference: l.UniqueRef, MerchantID: merchantID(m),
 		Amount:  amountOf(l.Price.Amount, l.Price.Currency),
 		PreAuth: l.Use.Manual, PartPayment: l.Use.Parts, MCC: e.MCC, Methods: e.Methods,
 		CallbackURL: l.Page.SuccessURL, FailureURL: l.Page.FailureURL, Notes: l.Description,
 		Purchase: purchase{p.Customer, l.Metadata, splitsOut(l), e.Cart},
-		Payments: []paymentOut{}, Refunds: []any{},
+		Payments: []paymentOut{}, Refunds: []orderOut{},
 		CreatedAt: wireTime(l.CreatedAt), UpdatedAt: wireTime(l.UpdatedAt), Integration: "REDIRECT",
 	}
 	for _, payment := range payments {
@@ -93,10 +124,40 @@ func newOrderOut(l pay.Link, payments []pay.Payment, m pay.Merchant) orderOut {
 			continue // taken by mistake and on its way back: not of this order
 		}
 		for i, a := range payment.Attempts {
-			out.Payments = append(out.Payments, newPaymentOut(l, payment, a, i))
+			if a.State == pay.AttemptCaptured && a.Shares == nil && payment.State == pay.PaymentApplied {
+				continue // likewise: the payment's money came by another attempt
+			}
+			one := newPaymentOut(l, payment, a, i)
+			if e.MCC { // we do not exchange: both are the same money
+				base := one.Amount
+				one.Base, one.Rate = &base, 1
+			}
+			out.Payments = append(out.Payments, one)
 		}
 	}
+	for _, g := range refundsOf(payments) {
+		out.Refunds = append(out.Refunds, newRefundOut(l, payments, g, m))
+	}
 	return out
+}
+
+// hook is the order in the words of a webhook.
+func (o orderOut) hook() orderOut {
+	for i, p := range o.Payments {
+		if p.Option != nil && p.Option.UPIDetails != nil {
+			o.Payments[i].Option = &paymentOption{UPIData: p.Option.UPIDetails}
+		}
+	}
+	return o
+}
+
+// merchantID is the provider's short decimal name of a merchant.
+func merchantID(m pay.Merchant) string {
+	if id := m.Settings.Dialects[name][settingMerchant]; id != "" {
+		return id
+	}
+	sum := sha256.Sum256([]byte(name + ":" + string(m.Merchant) + ":" + string(m.Mode)))
+	return strconv.Itoa(100_000 + int(binary.BigEndian.Uint32(sum[:])%900_000))
 }
 
 func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut {
@@ -108,9 +169,9 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 	if a.Captured > 0 {
 		out.Amount = amountOf(a.Captured, a.Currency)
 	}
-	if a.Method == pay.MethodCard && a.Instrument != "" {
-		network, last4, _ := strings.Cut(a.Instrument, " •••• ")
-		out.Option = &paymentOption{&cardData{strings.ToUpper(network), last4}}
+	out.Option = optionOf(a)
+	if a.Manual && a.State == pay.AttemptCaptured {
+		out.Captures = []capturedOut{{a.CaptureRef, amountOf(a.Captured, a.Currency), wireTime(a.CapturedAt)}}
 	}
 	if a.ProcessorRef != "" {
 		out.Acquirer = &acquirer{a.ProcessorRef, true}
@@ -119,6 +180,22 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 		out.Error = &paymentError{code, message}
 	}
 	return out
+}
+
+// optionOf is what is known of the instrument of an attempt.
+func optionOf(a pay.Attempt) *paymentOption {
+	switch {
+	case a.Instrument == "":
+		return nil
+	case a.Method == pay.MethodCard:
+		network, last4, _ := strings.Cut(a.Instrument, " •••• ")
+		return &paymentOption{Card: &cardData{strings.ToUpper(network), last4}}
+	case a.Method == pay.MethodBankRedirect:
+		return &paymentOption{Bank: &bankData{a.Instrument, "REDIRECT"}}
+	case a.Method == pay.MethodUPI:
+		return &paymentOption{UPIDetails: &upiData{"INTENT", &upiPayer{a.Instrument}}}
+	}
+	return nil
 }
 
 // methodLetters stand in a payment's id.
@@ -130,15 +207,18 @@ var methodLetters = map[pay.MethodID]string{
 // paymentID is the order's id, the method and a letter per payment; a second
 // attempt of a payment has a number behind it.
 func paymentID(l pay.Link, p pay.Payment, a pay.Attempt, nth int) string {
-	kind := methodLetters[a.Method]
-	if kind == "" {
-		kind = "xx"
-	}
-	id := orderID(l) + "-" + kind + "-" + letters(int(max(p.Number, 1)-1))
+	id := orderID(l) + "-" + methodLetter(a.Method) + "-" + letters(int(max(p.Number, 1)-1))
 	if nth > 0 {
 		id += strconv.Itoa(nth + 1)
 	}
 	return id
+}
+
+func methodLetter(m pay.MethodID) string {
+	if two, ok := methodLetters[m]; ok {
+		return two
+	}
+	return "xx"
 }
 
 func paymentStatus(s pay.AttemptState) string {
@@ -155,7 +235,7 @@ func paymentStatus(s pay.AttemptState) string {
 	return "PENDING"
 }
 
-// The statuses of an order that a link can have so far.
+// The statuses of an order.
 const (
 	orderCreated    = "CREATED"
 	orderPending    = "PENDING"
@@ -165,7 +245,15 @@ const (
 	orderCaptured   = "PARTIALLY_CAPTURED"
 	orderCancelled  = "CANCELLED"
 	orderFailed     = "FAILED"
+	orderRefunded   = "FULLY_REFUNDED"
+	orderPartlyBack = "PARTIALLY_REFUNDED"
 )
+
+// settled reports that what an order was paid stays what it is: it may be refunded.
+func settled(l pay.Link) bool {
+	over := l.AmountDue().Minor == 0 || l.State == pay.LinkCanceled || l.State == pay.LinkExpired
+	return l.Applied > 0 && over
+}
 
 // orderStatus is a pure function of the link and what was tried on it.
 func orderStatus(l pay.Link, payments []pay.Payment) string {
@@ -177,6 +265,10 @@ func orderStatus(l pay.Link, payments []pay.Payment) string {
 		}
 	}
 	switch {
+	case settled(l) && l.Refunded >= l.Applied:
+		return orderRefunded
+	case settled(l) && l.Refunded > 0:
+		return orderPartlyBack
 	case l.Applied > 0 && l.Released > 0:
 		return orderCaptured
 	case l.Applied > 0 && l.AmountDue().Minor == 0:

@@ -39,7 +39,7 @@ func (d *pinelabs) report(w http.ResponseWriter, r *http.Request) error {
 	}
 	var bad pay.Faults
 	q := r.URL.Query()
-	scan := core.LinkScan{From: reportTime(&bad, "start_date", q.Get("start_date"), 0), To: reportTime(&bad, "end_date", q.Get("end_date"), 24*time.Hour)}
+	scan := core.LinkScan{From: reportTime(&bad, "start_date", q.Get("start_date")), To: reportTime(&bad, "end_date", q.Get("end_date"))}
 	page := reportNumber(&bad, "page", q.Get("page"), 1, maxPage)
 	perPage := reportNumber(&bad, "per_page", q.Get("per_page"), defaultPage, maxPerPage)
 	if err := bad.Err(); err != nil {
@@ -48,7 +48,7 @@ func (d *pinelabs) report(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case scan.To.Before(scan.From):
 		bad.Add("end_date", "before_start", "must not be before start_date")
-	case scan.To.Sub(scan.From) > maxRange+24*time.Hour-time.Microsecond:
+	case scan.To.Sub(scan.From) > maxRange:
 		bad.Add("end_date", "too_late", "must be within 60 days of start_date")
 	}
 	if err := bad.Err(); err != nil {
@@ -56,6 +56,9 @@ func (d *pinelabs) report(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := reportOut{Data: []linkOut{}, Meta: reportMeta{Page: page, PerPage: perPage}}
 	scan.To = scan.To.Add(time.Microsecond)
+	if len(q.Get("end_date")) == len(time.DateOnly) {
+		scan.To = scan.To.Add(24*time.Hour - time.Microsecond) // the whole day
+	}
 	if out.Meta.Total, err = d.core.CountLinks(r.Context(), who, scan); err != nil {
 		return err
 	}
@@ -75,11 +78,11 @@ func (d *pinelabs) report(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, out)
 }
 
-// reportTime is a time, or a day that stands for its beginning or, with a day's
-// length in whole, for its end.
-func reportTime(bad *pay.Faults, path, s string, whole time.Duration) time.Time {
-	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day.Add(max(whole-time.Microsecond, 0))
+// reportTime is a time, or the beginning of a day.
+func reportTime(bad *pay.Faults, path, s string) time.Time {
+	t, err := time.Parse(time.DateOnly, s)
+	if err == nil {
+		return t
 	}
 	t, ok := parseExpiry(s)
 	if !ok {

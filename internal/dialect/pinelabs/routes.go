@@ -202,8 +202,10 @@ func (d *pinelabs) strictly(r *http.Request, who pay.Caller, refused error) erro
 	if !errors.As(refused, &e) || len(e.Fields) == 0 || e.Fields[0].Path != "amount.value" || e.Fields[0].Code != codeLarge {
 		return refused
 	}
-	if on, err := d.setting(r, who, settingLimit); err != nil || !on {
-		return errors.Join(err, refused)
+	if on, err := d.setting(r, who, settingLimit); err != nil {
+		return err
+	} else if !on {
+		return refused
 	}
 	return overLimit(e.Fields[0].Path + " " + e.Fields[0].Detail)
 }

@@ -1,0 +1,104 @@
+package pinelabs
+
+import (
+	"testing"
+
+	"paylink/internal/pay"
+)
+
+// situation is what became of the money of a link, whatever its state.
+type situation struct {
+	name string
+	make func(l *pay.Link) []pay.Payment
+	// want is "LINK ORDER" by state: scheduled, active, paused, completed, expired, canceled.
+	want [6]string
+}
+
+var states = [6]pay.LinkState{pay.LinkScheduled, pay.LinkActive, pay.LinkPaused, pay.LinkCompleted, pay.LinkExpired, pay.LinkCanceled}
+
+// tried are payments whose last attempts are in these states.
+func tried(attempts ...pay.AttemptState) func(l *pay.Link) []pay.Payment {
+	return func(*pay.Link) []pay.Payment {
+		_, payments := order(pay.LinkActive, 0, attempts...)
+		return payments
+	}
+}
+
+// sums are tried, with sums on the link.
+func sums(applied, released, refunded int64, parts bool, attempts ...pay.AttemptState) func(l *pay.Link) []pay.Payment {
+	return func(l *pay.Link) []pay.Payment {
+		l.Applied, l.Released, l.Refunded, l.Use.Parts = applied, released, refunded, parts
+		return tried(attempts...)(l)
+	}
+}
+
+func held(l *pay.Link) []pay.Payment {
+	payments := tried(pay.AttemptAuthorized)(l)
+	l.Use.Manual, payments[0].Attempts[0].Manual = true, true
+	return payments
+}
+
+var situations = []situation{
+	{"nothing tried", tried(), [6]string{"CREATED CREATED", "CREATED CREATED", "CREATED CREATED", "PROCESSED CREATED", "EXPIRED FAILED", "CANCELLED CANCELLED"}},
+	{"opened", func(l *pay.Link) []pay.Payment { l.FirstViewedAt = now; return nil }, [6]string{"CLICKED CREATED", "CLICKED CREATED", "CLICKED CREATED", "PROCESSED CREATED", "EXPIRED FAILED", "CANCELLED CANCELLED"}},
+	{"begun", tried(pay.AttemptCreated), underWay},
+	{"asked for a step", tried(pay.AttemptRequiresAction), underWay},
+	{"processing", tried(pay.AttemptProcessing), underWay},
+	{"unknown", tried(pay.AttemptUnknown), underWay},
+	{"in review", tried(pay.AttemptReview), underWay},
+	{"authorized on its way", tried(pay.AttemptAuthorized), underWay},
+	{"failed, then again", tried(pay.AttemptFailed, pay.AttemptProcessing), underWay},
+	{"held", held, [6]string{"PAYMENT_INITIATED AUTHORIZED", "PAYMENT_INITIATED AUTHORIZED", "PAYMENT_INITIATED AUTHORIZED", "PAYMENT_INITIATED AUTHORIZED", "PAYMENT_INITIATED AUTHORIZED", "CANCELLED CANCELLED"}},
+	{"failed", tried(pay.AttemptFailed), over},
+	{"canceled", tried(pay.AttemptCanceled), over},
+	{"voided", tried(pay.AttemptVoided), over},
+	{"hold ran out", tried(pay.AttemptAuthExpired), over},
+	{"surplus", func(l *pay.Link) []pay.Payment {
+		payments := tried(pay.AttemptCaptured)(l)
+		payments[0].State = pay.PaymentSurplus
+		return payments
+	}, over},
+	{"a part paid", sums(100000, 0, 0, true, pay.AttemptCaptured), [6]string{"PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PROCESSED PENDING", "EXPIRED FAILED", "CANCELLED CANCELLED"}},
+	{"the next part under way", sums(100000, 0, 0, true, pay.AttemptCaptured, pay.AttemptProcessing), [6]string{"PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "CANCELLED CANCELLED"}},
+	{"a part given back", sums(100000, 0, 100000, true, pay.AttemptCaptured), [6]string{"PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PARTIAL_PROCESSED PENDING", "PROCESSED PENDING", "EXPIRED FULLY_REFUNDED", "CANCELLED FULLY_REFUNDED"}},
+	{"paid", sums(240000, 0, 0, false, pay.AttemptCaptured), all("PROCESSED PROCESSED")},
+	{"paid in parts", sums(240000, 0, 0, true, pay.AttemptCaptured), all("PROCESSED PROCESSED")},
+	{"captured in part", sums(200000, 40000, 0, false, pay.AttemptCaptured), all("PROCESSED PARTIALLY_CAPTURED")},
+	{"given back in part", sums(240000, 0, 1000, false, pay.AttemptCaptured), all("PROCESSED PARTIALLY_REFUNDED")},
+	{"given back", sums(240000, 0, 240000, false, pay.AttemptCaptured), all("PROCESSED FULLY_REFUNDED")},
+	{"captured in part and given back", sums(200000, 40000, 200000, false, pay.AttemptCaptured), all("PROCESSED FULLY_REFUNDED")},
+}
+
+var (
+	underWay = [6]string{"PAYMENT_INITIATED PENDING", "PAYMENT_INITIATED PENDING", "PAYMENT_INITIATED PENDING", "PAYMENT_INITIATED PENDING", "PAYMENT_INITIATED PENDING", "CANCELLED CANCELLED"}
+	over     = [6]string{"CLICKED ATTEMPTED", "CLICKED ATTEMPTED", "CLICKED ATTEMPTED", "PROCESSED ATTEMPTED", "EXPIRED FAILED", "CANCELLED CANCELLED"}
+)
+
+func all(s string) [6]string { return [6]string{s, s, s, s, s, s} }
+
+// TestStatus holds the two functions of sheet 6.1 and 10.1 against every state
+// of a link and everything that can have become of its money.
+func TestStatus(t *testing.T) {
+	for _, s := range situations {
+		for i, state := range states {
+			l, _ := order(state, 0)
+			payments := s.make(&l)
+			if got := linkStatus(l, payments) + " " + orderStatus(l, payments); got != s.want[i] {
+				t.Errorf("%s, %s: %s, want %s", s.name, state, got, s.want[i])
+			}
+		}
+	}
+}
+
+// Every state of an attempt has a status of a payment.
+func TestPaymentStatus(t *testing.T) {
+	for state, want := range map[pay.AttemptState]string{
+		pay.AttemptCreated: "PENDING", pay.AttemptRequiresAction: "PENDING", pay.AttemptProcessing: "PENDING", pay.AttemptUnknown: "PENDING", pay.AttemptReview: "PENDING",
+		pay.AttemptAuthorized: "AUTHORIZED", pay.AttemptCaptured: "PROCESSED", pay.AttemptFailed: "FAILED",
+		pay.AttemptCanceled: "CANCELLED", pay.AttemptVoided: "CANCELLED", pay.AttemptAuthExpired: "CANCELLED",
+	} {
+		if got := paymentStatus(state); got != want {
+			t.Errorf("%s: %s, want %s", state, got, want)
+		}
+	}
+}
