@@ -26,6 +26,7 @@ const sample = `merchants:
     webhooks:
       - {api: xfers, url: "https://shop.example/hooks", secret: s}
       - {api: native, url: "http://127.0.0.1:9/", kinds: [payment.succeeded]}
+      - {api: pinelabs, url: "https://shop.example/hooks", kinds: [payment_link.canceled]}
     settings:
       time_zone: Asia/Bangkok
       return_hosts: [shop.example]
@@ -60,7 +61,7 @@ func TestReadProvision(t *testing.T) {
 	if d := m.Settings.Dialects(); !reflect.DeepEqual(d, map[string]map[string]string{"pinelabs": {"merchant_id": "111302"}}) {
 		t.Errorf("the dialects' settings are %v", d)
 	}
-	if len(m.Webhooks) != 2 || m.Webhooks[1].Kinds[0] != "payment.succeeded" || m.Settings.TimeZone != "Asia/Bangkok" || len(f.Merchants) != 2 {
+	if len(m.Webhooks) != 3 || m.Webhooks[1].Kinds[0] != "payment.succeeded" || m.Webhooks[2].Kinds[0] != "payment_link.canceled" || m.Settings.TimeZone != "Asia/Bangkok" || len(f.Merchants) != 2 {
 		t.Errorf("the file is %+v", f)
 	}
 }

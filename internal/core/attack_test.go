@@ -222,26 +222,6 @@ func TestHoldOutlivesTheLink(t *testing.T) {
 	})
 }
 
-// The same key again answers with the link that the unique reference found.
-func TestKeyOfARepeatedReference(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, o store.Options) {
-		ctx := context.Background()
-		w := coretest.New(t, o)
-		cmd := core.CreateLink{Key: "k1", Fingerprint: "f", Link: pay.Link{UniqueRef: "order-1", Price: pay.Price{Currency: "USD", Amount: 500}, Use: pay.Use{Max: 1}}}
-		first, err := w.CreateLink(ctx, w.Shop, cmd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Key = "k2"
-		for range 2 {
-			again, err := w.CreateLink(ctx, w.Shop, cmd)
-			if err != nil || again.Link.ID != first.Link.ID {
-				t.Fatalf("again: %+v %v", again, err)
-			}
-		}
-	})
-}
-
 // Money for an older price does not pay the new one.
 func TestLateSuccessOfAnEditedPrice(t *testing.T) {
 	for name, price := range map[string]pay.Price{

@@ -144,6 +144,8 @@ func (c *Core) change(ctx context.Context, t pay.Tenant, id pay.LinkID, actor, r
 		switch {
 		case e.Kind == pay.EventAttemptReview:
 			c.metrics.Alarm("review")
+		case e.Kind == pay.EventLinkPaused && e.Actor == pay.ActorProcessor:
+			c.metrics.Alarm("card_testing")
 		case e.Kind == pay.EventRefundFailed && isSurplus(e):
 			c.metrics.Alarm("surplus_stuck") // money that is not ours, and nobody gives it back (5.6)
 		}

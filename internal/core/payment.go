@@ -324,19 +324,61 @@ func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string,
 	}
 	use := keyUse(who, key, fingerprint, p.Link)
 	use.Ref = string(id)
+	first := store.KeyUse{}
 	held, err := c.change(ctx, who.Tenant, p.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
-		if key != "" {
-			if _, fresh, err := tx.TakeKey(ctx, use); err != nil || !fresh {
-				return err
-			}
+		fresh := true
+		if first, fresh, err = useKey(ctx, tx, use, true); err != nil || !fresh {
+			return err
 		}
+		first = store.KeyUse{}
 		return do(tx, &tab.Tab)
 	}, id)
 	if err != nil {
 		return p, err
 	}
+	if first.Seq != 0 {
+		return c.paymentAt(ctx, who.Tenant, p.Link, id, first.Seq)
+	}
 	c.runNow(ctx, who.Tenant, held.Operations)
-	return c.store.Payment(ctx, who.Tenant, id)
+	if p, err = c.store.Payment(ctx, who.Tenant, id); err != nil || key == "" {
+		return p, err
+	}
+	if err := c.keepAnswer(ctx, use, held.Link.Seq); err != nil {
+		c.log.Error("keeping an answer", "payment", id, "err", err) // a repeat is answered all the same
+	}
+	return p, nil
+}
+
+// keepAnswer lets a key stand for the facts as they are answered now: the last
+// event that shows the payment. before is an event that was there already.
+func (c *Core) keepAnswer(ctx context.Context, use store.KeyUse, before int64) error {
+	l, err := c.store.Link(ctx, use.Tenant, use.Link)
+	if err != nil {
+		return err
+	}
+	for use.Seq = l.Seq; use.Seq >= max(before, 1); use.Seq-- {
+		_, err := c.paymentAt(ctx, use.Tenant, use.Link, pay.PaymentID(use.Ref), use.Seq)
+		if errors.Is(err, pay.ErrNotFound) {
+			continue // an event about another payment
+		}
+		if err != nil {
+			return err
+		}
+		return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.PointKey(ctx, use) })
+	}
+	return nil // a repeat is answered with the facts of its time
+}
+
+// paymentAt is a payment as an event shows it. Errors: pay.ErrNotFound.
+func (c *Core) paymentAt(ctx context.Context, t pay.Tenant, link pay.LinkID, id pay.PaymentID, seq int64) (pay.Payment, error) {
+	e, err := c.store.Event(ctx, t, link, seq)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	if p := e.Snapshot.Payment(id); p != nil {
+		return *p, nil
+	}
+	return pay.Payment{}, pay.ErrNotFound
 }
 
 // Payment reads a payment of the caller. Errors: pay.ErrNotFound.

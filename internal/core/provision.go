@@ -165,7 +165,8 @@ func (c *Core) provisionWebhook(ctx context.Context, tx *store.Tx, t pay.Tenant,
 	now := tx.Now()
 	e := pay.Endpoint{Tenant: t, ID: pay.EndpointID(pay.NewID("we", now)), Dialect: w.API, URL: url, Kinds: w.Kinds, Enabled: true, CreatedAt: now}
 	for _, old := range have {
-		if old.Dialect == w.API && old.URL == url && (w.API == "native" || slices.Equal(old.Kinds, w.Kinds)) { // elsewhere an address may have two endpoints
+		other := w.API == "pinelabs" && !slices.Equal(old.Kinds, w.Kinds) // there an address may have an endpoint for each subscription
+		if old.Dialect == w.API && old.URL == url && !other {
 			if w.Secret == "" || len(old.Secrets) > 0 && old.Secrets[0].Value == w.Secret {
 				return nil, nil
 			}

@@ -58,6 +58,61 @@ func TestRefund(t *testing.T) {
 	})
 }
 
+// A repeated capture is answered with the facts of the first answer, whatever
+// has come since (I3).
+func TestReplayShowsThen(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		l := w.Link(t, func(l *pay.Link) { l.Use.Manual = true })
+		p, err := w.Card(l, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		capture := core.CapturePayment{Key: "c1", Fingerprint: "f", Payment: p.ID}
+		first, err := w.Capture(ctx, w.Shop, capture)
+		if err != nil || first.Captured() != 1050 {
+			t.Fatalf("first: %+v %v", first, err)
+		}
+		if _, _, err := w.Refund(ctx, w.Shop, core.RefundPayment{Key: "r1", Fingerprint: "f", Wish: pay.RefundWish{Payment: p.ID, Amount: 100}}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := w.Capture(ctx, w.Shop, capture)
+		if err != nil || len(again.Refunds) != 0 || again.Last().Refunded != 0 || again.Captured() != 1050 {
+			t.Fatalf("again: %+v %v", again, err)
+		}
+	})
+}
+
+// Many declines on one link in a short time pause it (A15).
+func TestCardTestingPausesTheLink(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		for name, uses := range map[string]int64{"single use": 1, "any number of uses": 0} {
+			l := w.Link(t, func(l *pay.Link) { l.Use.Max = uses })
+			tries := 0
+			for ; tries < 40; tries++ {
+				if _, err := w.Card(l, declineCard); pay.KindOf(err) == pay.Conflict {
+					break
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			v, err := w.Core.Link(ctx, w.Shop, l.ID)
+			if err != nil || v.Link.State != pay.LinkPaused || tries != 30 {
+				t.Errorf("%s: %s after %d declines, %v", name, v.Link.State, tries, err)
+			}
+			if _, err := w.ResumeLink(ctx, w.Shop, l.ID); err != nil {
+				t.Fatal(err)
+			}
+			if p, err := w.Card(l, goodCard); err != nil || p.State != pay.PaymentApplied {
+				t.Errorf("%s: %+v %v", name, p, err)
+			}
+		}
+	})
+}
+
 func TestSimulateAndSettle(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)

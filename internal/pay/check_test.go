@@ -32,86 +32,91 @@ func faults(err error) (list []string) {
 	return list
 }
 
+// long is n characters of two bytes each: limits count characters, not bytes.
+func long(n int) string { return strings.Repeat("é", n) }
+
+// linkFaults are changes to a good link, each with the faults that follow.
+var linkFaults = []struct {
+	fault string // empty: nothing is wrong
+	with  func(l *Link)
+}{
+	{"", func(l *Link) {}},
+	{"amount too_small", func(l *Link) { l.Price.Amount = 0 }},
+	{"amount too_small", func(l *Link) { l.Price.Amount = -1 }},
+	{"", func(l *Link) { l.Price.Amount = MaxMinor }},
+	{"amount too_large", func(l *Link) { l.Price.Amount = MaxMinor + 1 }},
+	{"currency unknown_currency", func(l *Link) { l.Price.Currency = "XXX" }},
+	{"currency unknown_currency", func(l *Link) { l.Price.Currency = "HRK" }}, // past
+	{"currency unknown_currency", func(l *Link) { l.Price.Currency = "usd" }},
+	{"", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 100, Max: 200, Suggested: 150} }},
+	{"open_amount.minimum too_small", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: -1} }},
+	{"open_amount.maximum too_large", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Max: MaxMinor + 1} }},
+	{"open_amount.maximum too_small", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 2, Max: 1} }},
+	{"open_amount.suggested out_of_range", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 100, Suggested: 99} }},
+	{"open_amount.suggested out_of_range", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Max: 100, Suggested: 101} }},
+	{"method_prices.card.amount too_small", func(l *Link) { l.Price.PerMethod = map[MethodID]MethodCost{MethodCard: {Amount: 0}} }},
+	{"discount too_small", func(l *Link) { l.Price.Breakdown.Discount = -1 }},
+	{"shipping too_large", func(l *Link) { l.Price.Breakdown.Shipping = MaxMinor + 1 }},
+	{"tax too_small", func(l *Link) { l.Price.Breakdown.Tax = -1 }},
+	{"items too_many", func(l *Link) { l.Price.Breakdown.Items = make([]Item, maxItems+1) }},
+	{"items[1].amount too_small", func(l *Link) { l.Price.Breakdown.Items = []Item{{}, {Amount: -1}} }},
+	{"items[0].quantity too_small", func(l *Link) { l.Price.Breakdown.Items = []Item{{Quantity: -1}} }},
+	{"items[0].name too_long", func(l *Link) { l.Price.Breakdown.Items = []Item{{Name: long(maxName + 1)}} }},
+	{"items[0].code bad_characters", func(l *Link) { l.Price.Breakdown.Items = []Item{{Code: "a\nb"}} }},
+	{"", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: 50}, {Account: "b", Amount: 1000}} }},
+	{"splits too_large", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: 51}, {Account: "b", Amount: 1000}} }},
+	{"splits[0].amount too_small splits too_large", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: -1}} }},
+	{"splits too_many", func(l *Link) { l.Splits = make([]Split, maxSplits+1) }},
+	{"splits too_large", func(l *Link) {
+		l.Price = Price{Currency: "USD", Open: true}
+		l.Splits = []Split{{Account: "a", Amount: 1}}
+	}},
+	{"max_uses out_of_range", func(l *Link) { l.Use.Max = -1 }},
+	{"max_uses out_of_range", func(l *Link) { l.Use.Max = 1_000_001 }},
+	{"", func(l *Link) { l.Use = Use{Max: 1, Parts: true, MinFirst: 1050} }},
+	{"part_payments not_with_max_uses", func(l *Link) { l.Use = Use{Max: 2, Parts: true} }},
+	{"part_payments not_with_manual_capture", func(l *Link) { l.Use = Use{Parts: true, Manual: true} }},
+	{"part_payments not_with_open_amount", func(l *Link) { l.Price, l.Use = Price{Currency: "USD", Open: true}, Use{Parts: true} }},
+	{"part_payments not_with_method_prices", func(l *Link) {
+		l.Use, l.Price.PerMethod = Use{Parts: true}, map[MethodID]MethodCost{MethodCard: {Amount: 1}}
+	}},
+	{"part_payments.minimum_first out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinFirst: 1051} }},
+	{"expires_at in_the_past", func(l *Link) { l.ExpiresAt = noon }}, // exclusive
+	{"", func(l *Link) { l.ExpiresAt = noon.Add(time.Microsecond) }},
+	{"starts_at too_late", func(l *Link) { l.StartsAt = l.ExpiresAt }},
+	{"methods.allowed unknown_method", func(l *Link) { l.Methods.Allowed = []MethodID{MethodCard, "barter"} }},
+	{"methods.blocked unknown_method", func(l *Link) { l.Methods.Blocked = []MethodID{"barter"} }},
+	{"", func(l *Link) { l.Description = long(maxText) }},
+	{"description too_long", func(l *Link) { l.Description = long(maxText + 1) }},
+	{"", func(l *Link) { l.Description = "two\nlines" }},
+	{"description bad_characters", func(l *Link) { l.Description = "a\x00b" }},
+	{"description bad_characters", func(l *Link) { l.Description = "a\u202eb" }}, // turns what follows around
+	{"description bad_characters", func(l *Link) { l.Description = "a\xffb" }},
+	{"reference too_long", func(l *Link) { l.Reference = long(maxRef + 1) }},
+	{"reference bad_characters", func(l *Link) { l.Reference = "two\nlines" }},
+	{"unique_reference too_long", func(l *Link) { l.UniqueRef = long(maxRef + 1) }},
+	{"page.display_name too_long", func(l *Link) { l.Page.DisplayName = long(maxPerson + 1) }},
+	{"page.success_url invalid_url", func(l *Link) { l.Page.SuccessURL = "javascript:alert(1)" }},
+	{"page.failure_url invalid_url", func(l *Link) { l.Page.FailureURL = "//shop.example/" }},
+	{"page.pending_url invalid_url", func(l *Link) { l.Page.PendingURL = "https://a@shop.example/" }},
+	{"page.back_url invalid_url", func(l *Link) { l.Page.BackURL = "shop.example" }},
+	{"payer.name too_long", func(l *Link) { l.Payer.Name = long(maxPerson + 1) }},
+	{"payer.email invalid_email", func(l *Link) { l.Payer.Email = "Ann <ann@example.com>" }},
+	{"payer.phone too_long", func(l *Link) { l.Payer.Phone = long(41) }},
+	{"payer.reference bad_characters", func(l *Link) { l.Payer.Reference = "\x1b" }},
+	{"payer.tax_number too_long", func(l *Link) { l.Payer.TaxNumber = long(61) }},
+	{"metadata too_many", func(l *Link) {
+		l.Metadata = map[string]string{}
+		for i := range maxMetadata + 1 {
+			l.Metadata[fmt.Sprint(i)] = ""
+		}
+	}},
+	{"metadata too_long", func(l *Link) { l.Metadata = map[string]string{"k": long(maxMetaText + 1)} }},
+	{"metadata bad_characters", func(l *Link) { l.Metadata = map[string]string{"k\n": ""} }},
+}
+
 func TestValidateNamesTheField(t *testing.T) {
-	long := func(n int) string { return strings.Repeat("é", n) } // limits count characters, not bytes
-	for _, c := range []struct {
-		fault string // empty: nothing is wrong
-		with  func(l *Link)
-	}{
-		{"", func(l *Link) {}},
-		{"amount too_small", func(l *Link) { l.Price.Amount = 0 }},
-		{"amount too_small", func(l *Link) { l.Price.Amount = -1 }},
-		{"", func(l *Link) { l.Price.Amount = MaxMinor }},
-		{"amount too_large", func(l *Link) { l.Price.Amount = MaxMinor + 1 }},
-		{"currency unknown_currency", func(l *Link) { l.Price.Currency = "XXX" }},
-		{"currency unknown_currency", func(l *Link) { l.Price.Currency = "HRK" }}, // past
-		{"currency unknown_currency", func(l *Link) { l.Price.Currency = "usd" }},
-		{"", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 100, Max: 200, Suggested: 150} }},
-		{"open_amount.minimum too_small", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: -1} }},
-		{"open_amount.maximum too_large", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Max: MaxMinor + 1} }},
-		{"open_amount.maximum too_small", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 2, Max: 1} }},
-		{"open_amount.suggested out_of_range", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Min: 100, Suggested: 99} }},
-		{"open_amount.suggested out_of_range", func(l *Link) { l.Price = Price{Currency: "USD", Open: true, Max: 100, Suggested: 101} }},
-		{"method_prices.card.amount too_small", func(l *Link) { l.Price.PerMethod = map[MethodID]MethodCost{MethodCard: {Amount: 0}} }},
-		{"discount too_small", func(l *Link) { l.Price.Breakdown.Discount = -1 }},
-		{"shipping too_large", func(l *Link) { l.Price.Breakdown.Shipping = MaxMinor + 1 }},
-		{"tax too_small", func(l *Link) { l.Price.Breakdown.Tax = -1 }},
-		{"items too_many", func(l *Link) { l.Price.Breakdown.Items = make([]Item, maxItems+1) }},
-		{"items[1].amount too_small", func(l *Link) { l.Price.Breakdown.Items = []Item{{}, {Amount: -1}} }},
-		{"items[0].quantity too_small", func(l *Link) { l.Price.Breakdown.Items = []Item{{Quantity: -1}} }},
-		{"items[0].name too_long", func(l *Link) { l.Price.Breakdown.Items = []Item{{Name: long(maxName + 1)}} }},
-		{"items[0].code bad_characters", func(l *Link) { l.Price.Breakdown.Items = []Item{{Code: "a\nb"}} }},
-		{"", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: 50}, {Account: "b", Amount: 1000}} }},
-		{"splits too_large", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: 51}, {Account: "b", Amount: 1000}} }},
-		{"splits[0].amount too_small splits too_large", func(l *Link) { l.Splits = []Split{{Account: "a", Amount: -1}} }},
-		{"splits too_many", func(l *Link) { l.Splits = make([]Split, maxSplits+1) }},
-		{"splits too_large", func(l *Link) {
-			l.Price = Price{Currency: "USD", Open: true}
-			l.Splits = []Split{{Account: "a", Amount: 1}}
-		}},
-		{"max_uses out_of_range", func(l *Link) { l.Use.Max = -1 }},
-		{"max_uses out_of_range", func(l *Link) { l.Use.Max = 1_000_001 }},
-		{"", func(l *Link) { l.Use = Use{Max: 1, Parts: true, MinFirst: 1050} }},
-		{"part_payments not_with_max_uses", func(l *Link) { l.Use = Use{Max: 2, Parts: true} }},
-		{"part_payments not_with_manual_capture", func(l *Link) { l.Use = Use{Parts: true, Manual: true} }},
-		{"part_payments not_with_open_amount", func(l *Link) { l.Price, l.Use = Price{Currency: "USD", Open: true}, Use{Parts: true} }},
-		{"part_payments not_with_method_prices", func(l *Link) {
-			l.Use, l.Price.PerMethod = Use{Parts: true}, map[MethodID]MethodCost{MethodCard: {Amount: 1}}
-		}},
-		{"part_payments.minimum_first out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinFirst: 1051} }},
-		{"expires_at in_the_past", func(l *Link) { l.ExpiresAt = noon }}, // exclusive
-		{"", func(l *Link) { l.ExpiresAt = noon.Add(time.Microsecond) }},
-		{"starts_at too_late", func(l *Link) { l.StartsAt = l.ExpiresAt }},
-		{"methods.allowed unknown_method", func(l *Link) { l.Methods.Allowed = []MethodID{MethodCard, "barter"} }},
-		{"methods.blocked unknown_method", func(l *Link) { l.Methods.Blocked = []MethodID{"barter"} }},
-		{"", func(l *Link) { l.Description = long(maxText) }},
-		{"description too_long", func(l *Link) { l.Description = long(maxText + 1) }},
-		{"", func(l *Link) { l.Description = "two\nlines" }},
-		{"description bad_characters", func(l *Link) { l.Description = "a\x00b" }},
-		{"description bad_characters", func(l *Link) { l.Description = "a\u202eb" }}, // turns what follows around
-		{"description bad_characters", func(l *Link) { l.Description = "a\xffb" }},
-		{"reference too_long", func(l *Link) { l.Reference = long(maxRef + 1) }},
-		{"reference bad_characters", func(l *Link) { l.Reference = "two\nlines" }},
-		{"unique_reference too_long", func(l *Link) { l.UniqueRef = long(maxRef + 1) }},
-		{"page.display_name too_long", func(l *Link) { l.Page.DisplayName = long(maxPerson + 1) }},
-		{"page.success_url invalid_url", func(l *Link) { l.Page.SuccessURL = "javascript:alert(1)" }},
-		{"page.failure_url invalid_url", func(l *Link) { l.Page.FailureURL = "//shop.example/" }},
-		{"page.pending_url invalid_url", func(l *Link) { l.Page.PendingURL = "https://a@shop.example/" }},
-		{"page.back_url invalid_url", func(l *Link) { l.Page.BackURL = "shop.example" }},
-		{"payer.name too_long", func(l *Link) { l.Payer.Name = long(maxPerson + 1) }},
-		{"payer.email invalid_email", func(l *Link) { l.Payer.Email = "Ann <ann@example.com>" }},
-		{"payer.phone too_long", func(l *Link) { l.Payer.Phone = long(41) }},
-		{"payer.reference bad_characters", func(l *Link) { l.Payer.Reference = "\x1b" }},
-		{"payer.tax_number too_long", func(l *Link) { l.Payer.TaxNumber = long(61) }},
-		{"metadata too_many", func(l *Link) {
-			l.Metadata = map[string]string{}
-			for i := range maxMetadata + 1 {
-				l.Metadata[fmt.Sprint(i)] = ""
-			}
-		}},
-		{"metadata too_long", func(l *Link) { l.Metadata = map[string]string{"k": long(maxMetaText + 1)} }},
-		{"metadata bad_characters", func(l *Link) { l.Metadata = map[string]string{"k\n": ""} }},
-	} {
+	for _, c := range linkFaults {
 		l := goodLink()
 		c.with(&l)
 		err := l.Validate(noon)

@@ -69,6 +69,8 @@ type Link struct {
 	Released int64 `json:"released,omitempty"` // minor units a final partial capture gave up
 	UseCount int64 `json:"use_count"`          // applied payments; parts do not count
 
+	Declines      int64     `json:"declines,omitempty"` // payments that failed since DeclinesSince (A15)
+	DeclinesSince time.Time `json:"declines_since,omitzero"`
 	CreatedAt     time.Time `json:"created_at"`
 	UpdatedAt     time.Time `json:"updated_at"`
 	FirstViewedAt time.Time `json:"-"`   // telemetry: no event, no state (DECISIONS 13)

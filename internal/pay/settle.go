@@ -174,7 +174,9 @@ func (t *Tab) derive(p *Payment, a *Attempt, held bool) error {
 		}
 	case AttemptFailed:
 		if p.State == PaymentOpen && !p.Live() {
+			t.Link.declined(a, t.Now)
 			t.movePayment(p, PaymentFailed, EventPaymentFailed)
+			return t.guard()
 		}
 	case AttemptCanceled, AttemptVoided, AttemptAuthExpired:
 		if p.State == PaymentOpen && !p.Live() {

@@ -225,6 +225,38 @@ func TestSealedBodyStays(t *testing.T) {
 	})
 }
 
+// listening is a dialect with other words for who subscribes.
+type listening struct{ words }
+
+func (listening) WordFor(kinds []pay.EventKind, e pay.Event, _ pay.Merchant, _ string) (dialect.Message, bool) {
+	return dialect.Message{ID: string(e.ID), Body: []byte("for " + string(kinds[0]))}, true
+}
+
+func TestSubscriberHearsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b books
+		bodies := map[string]string{}
+		b.add("plain.example", "evt_1", nil)
+		b.add("choosy.example", "evt_1", func(i *item) { i.Endpoint.Kinds = []pay.EventKind{pay.EventLinkCreated} })
+		s := testSender(&b, func(_ context.Context, r egress.Request) (egress.Answer, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			bodies[r.URL] = string(r.Body)
+			return egress.Answer{Status: 200}, nil
+		})
+		s.dialects["words"] = listening{}
+		r := jobs.New(slog.New(slog.DiscardHandler), s.queue(nil))
+		r.Start(t.Context())
+		time.Sleep(time.Second)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if bodies["https://plain.example/"] != "https://pay.example payment_link.created" || bodies["https://choosy.example/"] != "for payment_link.created" {
+			t.Errorf("sent %q", bodies)
+		}
+	})
+}
+
 func TestWithoutSending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b books

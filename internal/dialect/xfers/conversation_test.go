@@ -113,7 +113,7 @@ func play(t *testing.T, file string, o store.Options) {
 		"now": at(0, wire), "day": at(day, wire), "week": at(7*day, wire), "week_iso": at(7*day, time.RFC3339),
 		"week_utc": now.Add(7 * day).UTC().Format("2006-01-02T15:04:05.987Z"), "week_naive": at(7*day, "2006-01-02T15:04:05.123456"),
 		"yesterday": at(-day, time.RFC3339), "hour_utc": now.Add(time.Hour).UTC().Format("2006-01-02T15:04:05Z"),
-		"soon_utc": now.Add(time.Minute).UTC().Format("2006-01-02T15:04:05Z"), "before_utc": now.Add(-time.Minute).UTC().Format("2006-01-02T15:04:05Z"),
+		"soon_utc": now.Add(time.Minute).UTC().Format("2006-01-02T15:04:05Z"), "soon_iso": at(time.Minute, time.RFC3339), "before_utc": now.Add(-time.Minute).UTC().Format("2006-01-02T15:04:05Z"),
 		"long": strings.Repeat("n", 256), "most": strings.Repeat("n", 255), "longer": strings.Repeat("d", 1001), "digits": strings.Repeat("1", 21),
 	})
 }
