@@ -26,7 +26,7 @@ type linkOut struct {
 	Mode        pay.Mode        `json:"mode"`
 	State       pay.LinkState   `json:"state"`
 	MoneyStatus pay.MoneyStatus `json:"money_status"`
-	Amount      int64           `json:"amount"` // minor units, as all of these; 0 on an open price
+	Amount      int64           `json:"amount"` // minor units, as all of these; 0 where the payer's choice decides
 	Currency    pay.Currency    `json:"currency"`
 	AmountDue   int64           `json:"amount_due"`
 	AmountPaid  int64           `json:"amount_paid"`
@@ -50,8 +50,9 @@ type paymentOut struct {
 }
 
 func newLinkOut(a *app.App, l pay.Link) linkOut {
+	amount, _ := l.Price.Fixed()
 	return linkOut{
-		ID: l.ID, URL: a.Core.PayURL(l), Mode: l.Mode, State: l.State, MoneyStatus: l.MoneyStatus(), Amount: l.Price.Amount, Currency: l.Price.Currency,
+		ID: l.ID, URL: a.Core.PayURL(l), Mode: l.Mode, State: l.State, MoneyStatus: l.MoneyStatus(), Amount: amount, Currency: l.Price.Currency,
 		AmountDue: l.AmountDue().Minor, AmountPaid: l.Applied, UseCount: l.UseCount, MaxUses: l.Use.Max, Description: l.Description,
 		Reference: l.Reference, ExpiresAt: l.ExpiresAt, CreatedAt: l.CreatedAt,
 	}
@@ -59,10 +60,11 @@ func newLinkOut(a *app.App, l pay.Link) linkOut {
 
 // price is what a link asks for, for a person.
 func price(l pay.Link) string {
-	if l.Price.Open {
+	minor, fixed := l.Price.Fixed()
+	if !fixed {
 		return "open " + string(l.Price.Currency)
 	}
-	return pay.Money{Minor: l.Price.Amount, Currency: l.Price.Currency}.String()
+	return pay.Money{Minor: minor, Currency: l.Price.Currency}.String()
 }
 
 type linkCreateCmd struct {

@@ -242,7 +242,7 @@ func TestWebhookListenFromNow(t *testing.T) {
 		lines := bufio.NewScanner(out)
 		lines.Scan()
 		first <- lines.Text()
-		io.Copy(io.Discard, out) //nolint:errcheck // it ends with the test
+		io.Copy(io.Discard, out) // it ends with the test
 	}()
 	defer in.Close()
 	for range 100 { // when it has begun to listen shows only in what it tells

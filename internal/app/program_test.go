@@ -132,7 +132,7 @@ func TestProgramStopsGracefully(t *testing.T) {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer serve.Process.Kill() //nolint:errcheck // it has ended, unless the test failed
+	defer serve.Process.Kill() // it has ended, unless the test failed
 	var conn net.Conn
 	eventually(t, "listening", func() (ok bool) {
 		var err error
@@ -149,7 +149,7 @@ func TestProgramStopsGracefully(t *testing.T) {
 	if _, err := answer.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(conn, bookLink[:10]) //nolint:errcheck // the answer tells
+	io.WriteString(conn, bookLink[:10]) // the answer tells
 	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestProgramStopsGracefully(t *testing.T) {
 		}
 		return err != nil
 	})
-	io.WriteString(conn, bookLink[10:]) //nolint:errcheck // the answer tells
+	io.WriteString(conn, bookLink[10:]) // the answer tells
 	resp, err := http.ReadResponse(answer, nil)
 	if err != nil {
 		t.Fatalf("the request under way got no answer: %v\n%s", err, said.String())
@@ -202,7 +202,7 @@ func TestStopHandsBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go receiver.Serve(l) //nolint:errcheck // ends with Close
+		go receiver.Serve(l) // ends with Close
 		defer receiver.Close()
 		defer close(hold)
 

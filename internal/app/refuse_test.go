@@ -134,7 +134,7 @@ func TestLiveRefused(t *testing.T) {
 		}
 		s.Database += "&options=-c%20synchronous_commit%3Doff"
 		a = open()
-		defer a.Stop(ctx) //nolint:errcheck // nothing runs
+		defer a.Stop(ctx) // nothing runs
 		if err := a.refuse(ctx, false); err == nil || !strings.Contains(err.Error(), "synchronous_commit off") {
 			t.Errorf("with synchronous_commit off: %v", err)
 		}

@@ -40,7 +40,7 @@ func (a *App) Serve(ctx context.Context, ready func()) error {
 	if a.settings.MetricsListen != "" {
 		own, err := listen(a.settings.MetricsListen)
 		if err != nil {
-			public.Close() //nolint:errcheck // the first error tells
+			public.Close() // the first error tells
 			a.close()
 			return err
 		}

@@ -207,7 +207,7 @@ func newSink(t *testing.T) *sink {
 	}
 	s := &sink{url: "http://" + l.Addr().String()}
 	s.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.take(t, w, r) })}
-	go s.server.Serve(l) //nolint:errcheck // ends with Close
+	go s.server.Serve(l) // ends with Close
 	t.Cleanup(func() { s.server.Close() })
 	return s
 }
@@ -268,4 +268,3 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 	t.Fatalf("waited in vain: %s", what)
 }
-

@@ -19,7 +19,7 @@ func TestNewKey(t *testing.T) {
 		if err != nil || k.Mode != mode || k.Kind != SecretKey || len(k.ID) != keyIDLen || k.Secret != s {
 			t.Fatalf("%s is %+v, %v", s, k, err)
 		}
-		if !ValidChecksum(s) {
+		if !hasChecksum(s) {
 			t.Errorf("%s has no valid checksum", s)
 		}
 		for i := len("paylink_test_sk_"); i < len(s); i++ {
@@ -28,7 +28,7 @@ func TestNewKey(t *testing.T) {
 			if s[i] == '0' {
 				other[i] = '1'
 			}
-			if ValidChecksum(string(other)) {
+			if hasChecksum(string(other)) {
 				t.Errorf("%s, changed at %d, has a valid checksum", s, i)
 			}
 		}
@@ -36,6 +36,12 @@ func TestNewKey(t *testing.T) {
 	if first, second := NewKey(pay.Test), NewKey(pay.Test); first == second {
 		t.Error("two keys are the same")
 	}
+}
+
+// hasChecksum reports whether s ends in the checksum of what is before it.
+func hasChecksum(s string) bool {
+	body := len(s) - checksumLen
+	return checksum(s[:body]) == s[body:]
 }
 
 func TestParseKey(t *testing.T) {
@@ -46,9 +52,6 @@ func TestParseKey(t *testing.T) {
 	other, err := ParseKey("paylink_test_sk_abcdefgh-ijklmnoq")
 	if err != nil || other.ID == odd.ID {
 		t.Errorf("two keys have the id %s, %v", other.ID, err)
-	}
-	if ValidChecksum("paylink_test_sk_abcdefgh-ijklmnop") {
-		t.Error("a key of another shape has a valid checksum")
 	}
 	for _, s := range []string{
 		"", "paylink", "paylink_test_sk_", "paylink_test_sk_short", "paylink_demo_sk_abcdefghijklmnopq",
@@ -68,7 +71,7 @@ func FuzzParseKey(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		k, err := ParseKey(s)
 		if err != nil {
-			if k != (Key{}) || ValidChecksum(s) {
+			if k != (Key{}) {
 				t.Fatalf("%q is refused and yet %+v", s, k)
 			}
 			return

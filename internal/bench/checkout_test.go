@@ -11,7 +11,7 @@ import (
 
 func TestLoadedBy(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`@import "/more.css"; p { background: url('https://cdn.example/a.png') }`)) //nolint:errcheck // the test sees it
+		w.Write([]byte(`@import "/more.css"; p { background: url('https://cdn.example/a.png') }`)) // the test sees it
 	}))
 	defer server.Close()
 	p := &process{address: server.Listener.Addr().String()}

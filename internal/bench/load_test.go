@@ -16,9 +16,9 @@ func TestCallerReadsWholeAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/long":
-			io.WriteString(w, long) //nolint:errcheck // the caller's test sees it
+			io.WriteString(w, long) // the caller's test sees it
 		case "/echo":
-			io.Copy(w, r.Body) //nolint:errcheck // likewise
+			io.Copy(w, r.Body) // likewise
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}

@@ -49,11 +49,11 @@ func (t *tap) accept() {
 		}
 		go func() {
 			defer client.Close()
-			io.Copy(client, server) //nolint:errcheck // either side has ended
+			io.Copy(client, server) // either side has ended
 		}()
 		go func() {
 			defer server.Close()
-			t.forward(server, client) //nolint:errcheck // likewise
+			t.forward(server, client) // likewise
 		}()
 	}
 }

@@ -52,7 +52,7 @@ func openWorld(ctx context.Context, dir, database string) (*world, error) {
 	return w, nil
 }
 
-func (w *world) close() { w.Stop(context.Background()) } //nolint:errcheck // nothing runs that could fail to stop
+func (w *world) close() { w.Stop(context.Background()) } // nothing runs that could fail to stop
 
 // linkName is how a link is asked for.
 type linkName struct{ id, token string }

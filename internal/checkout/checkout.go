@@ -88,6 +88,7 @@ func (s *Checkout) Routes() []dialect.Route {
 		{Pattern: "GET /l/{token}/qr.svg", Handle: s.page(s.qrSVG)},
 		{Pattern: "GET /l/{token}/qr.png", Handle: s.page(s.qrPNG)},
 		{Pattern: "POST /l/{token}/pay", Handle: s.page(s.pay)},
+		{Pattern: "POST /l/{token}/total", Handle: s.page(s.total)},
 		{Pattern: "POST /l/{token}/payments/{id}/abandon", Handle: s.page(s.abandon)},
 	}
 	bySlug := func(show func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {

@@ -71,6 +71,9 @@ func noticeOf(err error) string {
 		if errors.Is(err, pay.ErrTaken) {
 			return "Another payment is being made on this link. Nothing was charged by this try."
 		}
+		if errors.Is(err, pay.ErrTotal) {
+			return "The total below is what you chose now, and not what was shown before. Please check it, then pay. Nothing was charged by this try."
+		}
 		return "This payment request has changed. Please check it before you go on. Nothing was charged by this try."
 	case pay.TooMany:
 		return "There were too many tries in a short time. Nothing was charged by this one. Please wait a minute and try again."

@@ -13,6 +13,7 @@ type formView struct {
 	version string
 	once    string // its own number: sent twice it begins one payment
 	retry   string
+	cart    *cartView  // nil: there is nothing to choose
 	amount  *inputView // nil: the amount is not the payer's to choose
 	methods []methodView
 	wrong   string // what is wrong with the choice of method
@@ -67,6 +68,12 @@ func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 		chosen = string(pv.Methods[0].ID())
 	}
 	f.button = "Pay " + w.money(l.AmountDue().Minor)
+	if f.cart = newCart(w, pv, say); f.cart != nil {
+		f.button = "Pay"
+		if q := quoted(l, say); q != nil {
+			f.button = "Pay " + w.money(q.Total)
+		}
+	}
 	if asksAmount(l) {
 		f.amount, f.button = amountInput(w, say), "Pay"
 	}

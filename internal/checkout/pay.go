@@ -52,12 +52,8 @@ func (s *Checkout) pay(w http.ResponseWriter, r *http.Request) error {
 	if len(say.errors) > 0 {
 		return s.render(w, r, http.StatusUnprocessableEntity, pv, say)
 	}
-	if s.opts.SubmitLimit != nil {
-		if wait, ok := s.opts.SubmitLimit.Allow(token + "|" + web.ClientIP(r)); !ok {
-			w.Header().Set("Retry-After", strconv.Itoa(max(wait, 1)))
-			say.notice = "There were too many tries in a short time. Nothing was charged by this one. Please wait a minute and try again."
-			return s.render(w, r, http.StatusTooManyRequests, pv, say)
-		}
+	if limited, err := s.limit(w, r, pv, say); limited {
+		return err
 	}
 	cmd.Token, cmd.From, cmd.RequestID = token, web.ClientIP(r), web.RequestID(r)
 	p, err := s.core.StartPayment(r.Context(), cmd)
@@ -70,6 +66,21 @@ func (s *Checkout) pay(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return seeOther(w, to)
+}
+
+// limit answers a form that comes too often from one address.
+func (s *Checkout) limit(w http.ResponseWriter, r *http.Request, pv core.PayView, say remarks) (limited bool, err error) {
+	if s.opts.SubmitLimit == nil {
+		return false, nil
+	}
+	wait, ok := s.opts.SubmitLimit.Allow(r.PathValue("token") + "|" + web.ClientIP(r))
+	if ok {
+		return false, nil
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(max(wait, 1)))
+	say.notice = "There were too many tries in a short time. Nothing was charged by this one. Please wait a minute and try again."
+	say.errors, say.choice.Code = map[string]string{}, "" // a guess at a code is not answered
+	return true, s.render(w, r, http.StatusTooManyRequests, pv, say)
 }
 
 // next is where a browser goes after a payment was begun. A form may lead by
@@ -89,7 +100,7 @@ func (s *Checkout) next(r *http.Request, l pay.Link, p pay.Payment) (string, err
 	}
 	back, err := s.wayBack(r.Context(), l, p)
 	if err != nil || back == nil || len(back.fields) > 0 || !named(l, back.url) {
-		return here, nil //nolint:nilerr // paid all the same: the page says so and words the way back again
+		return here, nil // paid all the same: the page says so and words the way back again
 	}
 	return back.url, nil
 }
@@ -184,6 +195,10 @@ func command(r *http.Request, pv core.PayView) (core.StartPayment, remarks) {
 		}
 	}
 	cmd.Version = version
+	if pv.Link.Price.Cart.Adjustable() && version == pv.Link.Version {
+		say.choose(r, pv.Link)
+		cmd.Choice, cmd.Shown = say.choice, shownTotal(r)
+	}
 	if asksAmount(pv.Link) {
 		raw := strings.TrimSpace(r.PostForm.Get("amount"))
 		say.values["amount"] = raw

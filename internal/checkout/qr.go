@@ -45,6 +45,6 @@ func (s *Checkout) qr(w http.ResponseWriter, r *http.Request, kind string, draw 
 	page.SetHeaders(w.Header())
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Write(body) //nolint:errcheck // the browser has gone
+	w.Write(body) // the browser has gone
 	return nil
 }

@@ -75,6 +75,7 @@ type remarks struct {
 	form   bool              // show the form again, with errors and values
 	errors map[string]string // by name of the input
 	values map[string]string // what the payer chose, by name of the input
+	choice pay.Choice        // of an adjustable cart
 }
 
 // render shows the page of a link as it stands.

@@ -67,7 +67,7 @@ func (w words) receipt(p pay.Payment) []line {
 	if minor == 0 {
 		minor = p.Requested.Minor
 	}
-	lines := []line{{label: "Amount", value: w.money(minor), total: true}}
+	lines := append(w.bought(a), line{label: "Amount", value: w.money(minor), total: true})
 	add := func(label, value string) {
 		if value != "" {
 			lines = append(lines, line{label: label, value: value})

@@ -118,7 +118,7 @@ func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.L
 	if say.form && payable(l) && (p == nil || p.State != pay.PaymentOpen) {
 		v.screen = asking
 	}
-	v.price(w)
+	v.price(w, say)
 	v.state(w, s, p)
 	switch v.screen {
 	case asking:
@@ -146,7 +146,7 @@ func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.L
 
 // payable reports whether a new payment may be begun.
 func payable(l pay.Link) bool {
-	return l.State == pay.LinkActive && (l.Price.Open || l.AmountDue().Minor > 0)
+	return l.State == pay.LinkActive && (l.Price.Open || l.Price.Cart.Adjustable() || l.AmountDue().Minor > 0)
 }
 
 // screenOf decides what is shown. A payment under way comes before the state
@@ -257,7 +257,7 @@ func (v *view) title() string {
 }
 
 // price words what is asked, with its breakdown.
-func (v *view) price(w words) {
+func (v *view) price(w words, say remarks) {
 	l := w.link
 	if !l.ExpiresAt.IsZero() && v.screen == asking {
 		v.expires = w.time(l.ExpiresAt)
@@ -272,6 +272,8 @@ func (v *view) price(w words) {
 		}
 	}
 	switch {
+	case len(l.Price.Cart.Items) > 0:
+		v.cart(w, say)
 	case l.Price.Open && v.screen != asking:
 	case l.Price.Open:
 		v.label, v.amount = "You choose", "Any amount"

@@ -147,6 +147,8 @@ type StartPayment struct {
 	Token     string
 	Method    pay.MethodID
 	Amount    int64             // open price or a part, minor units; 0: all that is due
+	Choice    pay.Choice        // of an adjustable cart
+	Shown     int64             // adjustable cart: the total that the payer saw, minor units
 	Fields    map[string]string // what the method asked for
 	Retry     pay.PaymentID     // a failed payment to try again, may be empty
 	From      string            // the payer's address
@@ -162,7 +164,8 @@ const startTimeout = 15 * time.Second
 
 // StartPayment reserves, asks the processor and writes down the answer. The
 // result is in the payment's last attempt.
-// Errors: pay.ErrNotFound, invalid_state, link_taken, link_changed, Invalid.
+// Errors: pay.ErrNotFound, invalid_state, link_taken, link_changed,
+// pay.ErrTotal when Shown is not what Choice comes to, Invalid.
 func (c *Core) StartPayment(ctx context.Context, cmd StartPayment) (pay.Payment, error) {
 	name, err := c.locateToken(ctx, cmd.Token)
 	if err != nil {
@@ -229,7 +232,7 @@ func (c *Core) begin(l pay.Link, cmd StartPayment) (b pay.Begin, err error) {
 		fields[f.Name] = cmd.Fields[f.Name]
 	}
 	return pay.Begin{
-		Method: cmd.Method, Processor: c.processorFor(l, cmd.Method).Name(), Amount: cmd.Amount, Retry: cmd.Retry,
+		Method: cmd.Method, Processor: c.processorFor(l, cmd.Method).Name(), Amount: cmd.Amount, Retry: cmd.Retry, Choice: cmd.Choice, Shown: cmd.Shown,
 		GraceS: int64(chosen.Grace() / time.Second), From: c.keys.BlindIndex("address", cmd.From), Fields: fields,
 		Consent: l.Page.Consent && cmd.Consent,
 	}, nil

@@ -56,6 +56,13 @@ func (c *Core) SimulatePayment(ctx context.Context, who pay.Caller, id pay.LinkI
 	if v.Link.Price.Open {
 		cmd.Amount = max(v.Link.Price.Suggested, v.Link.Price.Min, 1)
 	}
+	if v.Link.Price.Cart.Adjustable() {
+		q, err := v.Link.Quote(pay.Ask{})
+		if err != nil {
+			return v, err
+		}
+		cmd.Shown = q.Total
+	}
 	if _, err := c.StartPayment(ctx, cmd); err != nil {
 		return v, err
 	}

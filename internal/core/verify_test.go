@@ -16,87 +16,99 @@ import (
 	"paylink/internal/store/storetest"
 )
 
+// busy makes links and payments of one merchant; what fails ends the test.
+type busy struct {
+	*coretest.World
+	t *testing.T
+}
+
+func (w busy) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w busy) link(name string, with func(*pay.Link)) pay.Link {
+	return w.Link(w.t, func(l *pay.Link) {
+		l.Reference = name
+		if with != nil {
+			with(l)
+		}
+	})
+}
+
+func (w busy) start(l pay.Link, m pay.MethodID, minor int64) {
+	w.t.Helper()
+	var fields map[string]string
+	if m == pay.MethodCard {
+		fields = map[string]string{"card": goodCard}
+	}
+	_, err := w.StartPayment(context.Background(), core.StartPayment{Token: l.Token, Method: m, Amount: minor, Fields: fields, From: "192.0.2.9"})
+	w.must(err)
+}
+
+func (w busy) card(l pay.Link, number string) pay.Payment {
+	w.t.Helper()
+	p, err := w.Card(l, number)
+	w.must(err)
+	return p
+}
+
 // busyWorld is one: links on many paths, each named by its reference.
 func busyWorld(t *testing.T, o store.Options) *coretest.World {
 	t.Helper()
-	w := coretest.New(t, o)
+	w := busy{coretest.New(t, o), t}
 	w.Clock.Step = time.Millisecond // as in life, no two changes have the same time
 	ctx := context.Background()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	link := func(name string, with func(*pay.Link)) pay.Link {
-		return w.Link(t, func(l *pay.Link) {
-			l.Reference = name
-			if with != nil {
-				with(l)
-			}
-		})
-	}
-	start := func(l pay.Link, m pay.MethodID, minor int64) {
-		var fields map[string]string
-		if m == pay.MethodCard {
-			fields = map[string]string{"card": goodCard}
-		}
-		_, err := w.StartPayment(ctx, core.StartPayment{Token: l.Token, Method: m, Amount: minor, Fields: fields, From: "192.0.2.9"})
-		must(err)
-	}
-	card := func(l pay.Link, number string) pay.Payment {
-		p, err := w.Card(l, number)
-		must(err)
-		return p
-	}
 	_, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1/all"})
-	must(err)
+	w.must(err)
 	off, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1/off", Kinds: []pay.EventKind{pay.EventLinkCompleted}})
-	must(err)
+	w.must(err)
 	_, err = w.SetEndpointEnabled(ctx, w.Shop, off.ID, false)
-	must(err)
+	w.must(err)
 	w.Clock.Add(time.Minute)
 
-	paid := link("paid", nil)
-	card(paid, declineCard)
-	back := card(paid, goodCard)
-	parts := link("parts", func(l *pay.Link) {
+	paid := w.link("paid", nil)
+	w.card(paid, declineCard)
+	back := w.card(paid, goodCard)
+	parts := w.link("parts", func(l *pay.Link) {
 		l.Use.Parts = true
 		l.Splits = []pay.Split{{Account: "acc-1", Amount: 333}, {Account: "acc-2", Amount: 100}}
 	})
-	start(parts, pay.MethodCard, 401)
-	start(parts, pay.MethodCard, 200)
-	many := link("many", func(l *pay.Link) { l.Use.Max = 0 })
-	card(many, goodCard)
-	card(many, goodCard)
-	capped := link("capped", func(l *pay.Link) { l.Use.Max = 5 })
-	card(capped, goodCard)
-	card(capped, goodCard)
-	card(capped, goodCard)
-	held := card(link("manual", func(l *pay.Link) { l.Use.Manual = true }), goodCard)
+	w.start(parts, pay.MethodCard, 401)
+	w.start(parts, pay.MethodCard, 200)
+	many := w.link("many", func(l *pay.Link) { l.Use.Max = 0 })
+	w.card(many, goodCard)
+	w.card(many, goodCard)
+	capped := w.link("capped", func(l *pay.Link) { l.Use.Max = 5 })
+	w.card(capped, goodCard)
+	w.card(capped, goodCard)
+	w.card(capped, goodCard)
+	held := w.card(w.link("manual", func(l *pay.Link) { l.Use.Manual = true }), goodCard)
 	_, err = w.Capture(ctx, w.Shop, core.CapturePayment{Key: "c", Fingerprint: "c", Payment: held.ID, Amount: 800})
-	must(err)
-	late := link("surplus", nil) // canceled while a transfer is on its way, which then arrives
-	start(late, pay.MethodBankTransfer, 0)
+	w.must(err)
+	late := w.link("surplus", nil) // canceled while a transfer is on its way, which then arrives
+	w.start(late, pay.MethodBankTransfer, 0)
 	_, err = w.CancelLink(ctx, w.Shop, late.ID)
-	must(err)
-	start(link("taken over", nil), pay.MethodBankTransfer, 0)
-	link("expired", func(l *pay.Link) { l.ExpiresAt = w.Clock.Now().Add(time.Minute) })
-	link("started", func(l *pay.Link) { l.StartsAt = w.Clock.Now().Add(time.Minute) })
+	w.must(err)
+	w.start(w.link("taken over", nil), pay.MethodBankTransfer, 0)
+	w.link("expired", func(l *pay.Link) { l.ExpiresAt = w.Clock.Now().Add(time.Minute) })
+	w.link("started", func(l *pay.Link) { l.StartsAt = w.Clock.Now().Add(time.Minute) })
 
 	w.Clock.Add(16 * time.Minute)
 	over, _, err := w.Links(ctx, w.Shop, core.LinkFilter{Reference: "taken over"})
-	must(err)
-	card(over[0], goodCard)
+	w.must(err)
+	w.card(over[0], goodCard)
 	_, _, err = w.Refund(ctx, w.Shop, core.RefundPayment{Key: "r", Fingerprint: "r", Wish: pay.RefundWish{Payment: back.ID, Amount: 50}})
-	must(err)
+	w.must(err)
 	w.Clock.Add(2 * time.Hour)
 	_, err = w.DueLinks(ctx, 10)
-	must(err)
+	w.must(err)
 	_, err = w.Sandbox.Due(ctx)
-	must(err)
-	start(link("waiting", nil), pay.MethodBankTransfer, 0)
-	return w
+	w.must(err)
+	w.start(w.link("waiting", nil), pay.MethodBankTransfer, 0)
+	return w.World
 }
 
 func quiet(int64, int64) {}

@@ -219,10 +219,13 @@ func (p *linkProof) attempt(a store.StoredAttempt, refunds []pay.Refund) error {
 	return nil
 }
 
-// shared proves M8 of an attempt whose money was shared out.
+// shared proves M7 and M8 of an attempt whose money counts and was shared out.
 func (p *linkProof) shared(a pay.Attempt) error {
 	if a.Shares == nil {
 		return nil
+	}
+	if !p.row.Link.Priced(a) {
+		return p.breach("M7", "attempt %s counts and was for %d %s, which is not what the link asks for", a.ID, a.Requested, a.Currency)
 	}
 	var shares, reversed int64
 	for i, share := range a.Shares {

@@ -34,7 +34,7 @@ func (r *result) print(w io.Writer) {
 	for _, c := range r.counts {
 		fmt.Fprintf(table, "%d\t  %s\n", c.n, c.what)
 	}
-	table.Flush() //nolint:errcheck // a terminal that is gone needs no table
+	table.Flush() // a terminal that is gone needs no table
 }
 
 // books are all that is kept of the tenant.
@@ -91,7 +91,7 @@ func compare(ctx context.Context, c *cluster, l *load, s *sink) (r result, err e
 	if err != nil {
 		return r, err
 	}
-	defer a.Stop(ctx) //nolint:errcheck // nothing runs in it
+	defer a.Stop(ctx) // nothing runs in it
 	b, err := readBooks(ctx, a.Store)
 	if err != nil {
 		return r, fmt.Errorf("reading what is kept: %w", err)

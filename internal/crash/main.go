@@ -153,7 +153,7 @@ func settle(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	defer a.Stop(ctx) //nolint:errcheck // nothing runs in it
+	defer a.Stop(ctx) // nothing runs in it
 	for deadline := time.Now().Add(settleTime); ; {
 		left, err := a.Store.Backlog(ctx)
 		if err != nil || left.Empty() {

@@ -135,7 +135,7 @@ func (c *cluster) stop() (err error) {
 func (c *cluster) abandon() {
 	for _, n := range c.nodes {
 		if n.cmd != nil {
-			n.kill() //nolint:errcheck // it may have ended
+			n.kill() // it may have ended
 		}
 	}
 }

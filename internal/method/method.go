@@ -18,7 +18,8 @@ type Method interface {
 	// Fields are what the payer fills in, in order, for a link in mode m.
 	Fields(m pay.Mode) []Field
 	// Check refuses values that no processor should see.
-	// Errors: Invalid, naming fields; never echoing a value.
+	// Errors: Invalid, naming fields; Refused, for what looks like card data.
+	// Neither echoes a value.
 	Check(m pay.Mode, values map[string]string) error
 	Confirmation() Confirmation
 	// Grace is how long after the link's expiry a begun attempt still counts (INVARIANTS 5.4).

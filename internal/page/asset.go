@@ -65,5 +65,5 @@ func (a *Asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body = a.packed
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.Write(body) //nolint:errcheck // the browser has gone
+	w.Write(body) // the browser has gone
 }

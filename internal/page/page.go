@@ -68,7 +68,7 @@ func Write(ctx context.Context, w http.ResponseWriter, r *http.Request, status i
 	}
 	h.Set("Content-Length", strconv.Itoa(out.Len()))
 	w.WriteHeader(status)
-	w.Write(out.Bytes()) //nolint:errcheck // the browser has gone
+	w.Write(out.Bytes()) // the browser has gone
 	return nil
 }
 

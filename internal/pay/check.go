@@ -102,9 +102,10 @@ func (l Link) validatePrice(bad *Faults) {
 		if p.Suggested != 0 && (p.Suggested < p.Min || p.Max != 0 && p.Suggested > p.Max) {
 			bad.Add("open_amount.suggested", "out_of_range", "must be between minimum and maximum")
 		}
-	} else {
+	} else if !p.Cart.set() {
 		amount("amount", p.Amount, 1)
 	}
+	p.validateCart(bad, amount)
 	for m, cost := range p.PerMethod {
 		amount("method_prices."+string(m)+".amount", cost.Amount, 1)
 	}
@@ -120,19 +121,8 @@ func (l Link) validatePrice(bad *Faults) {
 			bad.Add(fmt.Sprintf("items[%d].quantity", i), "too_small", "must not be negative")
 		}
 	}
-	sum := int64(0)
-	if len(l.Splits) > maxSplits {
-		bad.Add("splits", "too_many", "must be at most 100")
-		return
-	}
-	for i, s := range l.Splits {
-		amount(fmt.Sprintf("splits[%d].amount", i), s.Amount, 0)
-		next, ok := AddMinor(sum, s.Amount)
-		if sum = next; !ok || p.Open || sum > p.Amount {
-			bad.Add("splits", "too_large", "must not add up to more than a fixed amount")
-			break
-		}
-	}
+	fixed, isFixed := p.Fixed()
+	l.validateSplits(bad)
 }
 
 func (l Link) validateUse(bad *Faults) {
@@ -146,6 +136,8 @@ func (l Link) validateUse(bad *Faults) {
 	switch { // DECISIONS 9
 	case l.Price.Open:
 		bad.Add("part_payments", "not_with_open_amount", "needs a fixed amount")
+	case l.Price.Cart.Adjustable():
+		bad.Add("part_payments", "not_with_choice", "needs a cart without a choice")
 	case u.Max > 1:
 		bad.Add("part_payments", "not_with_max_uses", "cannot be combined with more than one use")
 	case u.Manual:
@@ -153,7 +145,7 @@ func (l Link) validateUse(bad *Faults) {
 	case len(l.Price.PerMethod) > 0:
 		bad.Add("part_payments", "not_with_method_prices", "cannot be combined with a price per method")
 	}
-	if u.MinFirst < 0 || u.MinFirst > l.Price.Amount {
+	if fixed, _ := l.Price.Fixed(); u.MinFirst < 0 || u.MinFirst > fixed {
 		bad.Add("part_payments.minimum_first", "out_of_range", "must be from 0 to the amount")
 	}
 }
@@ -294,6 +286,13 @@ func (l Link) refuseCards() error {
 	}
 	for i, item := range l.Price.Breakdown.Items {
 		texts[fmt.Sprintf("items[%d].name", i)] = item.Name
+	}
+	for i, item := range l.Price.Cart.Items {
+		texts[fmt.Sprintf("cart.items[%d].name", i)] = item.Name
+		texts[fmt.Sprintf("cart.items[%d].code", i)] = item.Code
+	}
+	for i, code := range l.Price.Cart.Codes {
+		texts[fmt.Sprintf("cart.codes[%d].code", i)] = code.Code
 	}
 	for m, cost := range l.Price.PerMethod {
 		texts["method_prices."+string(m)+".note"] = cost.Note

@@ -78,6 +78,7 @@ var (
 	ErrReference    = &Error{Kind: Conflict, Code: "reference_conflict", Detail: "unique_reference belongs to a link with other content"}
 	ErrLinkChanged  = &Error{Kind: Internal, Code: "link_changed", Detail: "another change came first; try again"}
 	ErrBound        = &Error{Kind: Conflict, Code: "processor_payment_bound", Detail: "the processor's payment belongs to another attempt"}
+	ErrTotal        = &Error{Kind: Conflict, Code: "total_changed", Detail: "what was chosen comes to another total than the one that was shown"}
 	ErrTaken        = &Error{Kind: Conflict, Code: "link_taken", Detail: "another payment is being made on this link"}
 )
 

@@ -22,6 +22,9 @@ const (
 	EventSplitReleased     EventKind = "split.released"
 	EventSplitCanceled     EventKind = "split.canceled"
 	EventPaymentSettled    EventKind = "payment.settled"
+	EventLineSettled       EventKind = "settlement.settled" // of anything but a payment's own capture
+	EventLineMissing       EventKind = "settlement.missing"
+	EventLineReversed      EventKind = "settlement.reversed"
 	EventPaymentCreated    EventKind = "payment.created"
 	EventPaymentReopened   EventKind = "payment.reopened"
 	EventPaymentSucceeded  EventKind = "payment.succeeded"
@@ -51,7 +54,7 @@ const (
 var EventKinds = []EventKind{
 	EventLinkCreated, EventLinkActivated, EventLinkPaused, EventLinkResumed, EventLinkCompleted,
 	EventLinkExpired, EventLinkCanceled, EventLinkUpdated, EventSplitReleased, EventSplitCanceled,
-	EventPaymentSettled, EventPaymentCreated, EventPaymentReopened, EventPaymentSucceeded,
+	EventPaymentSettled, EventLineSettled, EventLineMissing, EventLineReversed, EventPaymentCreated, EventPaymentReopened, EventPaymentSucceeded,
 	EventPaymentSurplus, EventPaymentFailed, EventPaymentCanceled, EventAttemptCreated, EventAttemptAction,
 	EventAttemptProcessing, EventAttemptUnknown, EventAttemptAuthorized, EventAttemptCaptured,
 	EventAttemptFailed, EventAttemptCanceled, EventAttemptVoided, EventAttemptExpired, EventAttemptReview,

@@ -77,8 +77,8 @@ type Link struct {
 	Seq           int64     `json:"seq"` // number of the last event; also the row's version
 }
 
-// Price is what is owed. Amount is set for a fixed price and zero for an open
-// one, where the payer names the amount between Min and Max (M7).
+// Price is what is owed: one of a fixed Amount, an open one, where the payer
+// names the amount between Min and Max (M7), and a Cart, which is added up.
 type Price struct {
 	Currency  Currency                `json:"currency"`
 	Amount    int64                   `json:"amount,omitempty"`     // minor units
@@ -88,6 +88,7 @@ type Price struct {
 	Suggested int64                   `json:"suggested,omitempty"`  // open: filled in at first
 	PerMethod map[MethodID]MethodCost `json:"per_method,omitempty"` // replaces Amount for a method
 	Breakdown Breakdown               `json:"breakdown,omitzero"`
+	Cart      Cart                    `json:"cart,omitzero"` // in place of Amount; Quote adds it up
 }
 
 // MethodCost is the price of one method, with a note for the payer.
@@ -178,26 +179,30 @@ type Page struct {
 type Split struct {
 	Account   string    `json:"account"`
 	Reference string    `json:"reference,omitempty"`
-	Amount    int64     `json:"amount"` // minor units of the whole price
+	Amount    int64     `json:"amount"`            // minor units of the whole price
+	Percent   int64     `json:"percent,omitempty"` // in place of Amount: hundredths of a percent of whatever is paid
 	OnHold    bool      `json:"on_hold,omitempty"`
 	Released  int64     `json:"released,omitempty"` // minor units let go of a hold
 	Canceled  bool      `json:"canceled,omitempty"` // what was held goes to the merchant after all
+	Held      int64     `json:"held,omitempty"`     // minor units that came in and are on hold, refunds taken off
+	Given     int64     `json:"given,omitempty"`    // likewise: free for the account
+	Kept      int64     `json:"kept,omitempty"`     // likewise: the merchant's after all
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
 // Total is what the link asks for in all, and whether it has a total: an open
-// price or more than one use has none (DECISIONS 9).
+// price, an adjustable cart or more than one use has none (DECISIONS 9).
 func (l Link) Total() (minor int64, ok bool) {
-	if l.Price.Open || !l.Use.Parts && l.Use.Max != 1 {
+	if !l.Use.Parts && l.Use.Max != 1 {
 		return 0, false
 	}
-	return l.Price.Amount, true
+	return l.Price.Fixed()
 }
 
 // AmountDue is total − applied − released, or the price of one use where the
-// link has no total. Zero on an open price.
+// link has no total. Zero where the payer's choice decides the price.
 func (l Link) AmountDue() Money {
-	due := l.Price.Amount
+	due, _ := l.Price.Fixed()
 	if _, ok := l.Total(); ok {
 		due -= l.Applied + l.Released
 		if l.UseCount > 0 && !l.Use.Parts {
@@ -207,12 +212,14 @@ func (l Link) AmountDue() Money {
 	return Money{max(due, 0), l.Price.Currency}
 }
 
-// PriceFor is the price of one use by method m.
+// PriceFor is the price of one use by method m; zero where the payer's choice
+// decides it.
 func (l Link) PriceFor(m MethodID) int64 {
 	if cost, ok := l.Price.PerMethod[m]; ok {
 		return cost.Amount
 	}
-	return l.Price.Amount
+	minor, _ := l.Price.Fixed()
+	return minor
 }
 
 // Allows reports whether the link's own lists let m be offered.

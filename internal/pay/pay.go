@@ -146,7 +146,7 @@ func randomOf(alphabet string, n int) string {
 	out := make([]byte, 0, n)
 	buf := make([]byte, 2*n)
 	for len(out) < n {
-		rand.Read(buf) //nolint:errcheck // never fails since Go 1.24
+		rand.Read(buf) // never fails since Go 1.24
 		for _, b := range buf {
 			if b < limit && len(out) < n {
 				out = append(out, alphabet[int(b)%len(alphabet)])

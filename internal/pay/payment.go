@@ -119,6 +119,7 @@ type Attempt struct {
 	ProcessorRef string       `json:"processor_ref,omitempty"` // the processor's id; bound once, for ever (P5)
 	Currency     Currency     `json:"currency"`
 	Requested    int64        `json:"requested"`
+	Choice       *Choice      `json:"choice,omitempty"` // adjustable cart: what Requested was computed from
 	Authorized   int64        `json:"authorized"`
 	Captured     int64        `json:"captured"`
 	Refunding    int64        `json:"refunding,omitempty"`
@@ -229,15 +230,9 @@ const (
 	OpFailed    OperationState = "failed"
 )
 
-// Final reports whether nothing more is to be asked about the operation.
+// Final reports whether nothing more is to be asked about the operation: what
+// is stored as final stays so, and anything else may become anything.
 func (s OperationState) Final() bool { return s == OpSucceeded || s == OpFailed }
-
-var operationMoves = map[OperationState][]OperationState{
-	"":         {OpPrepared},
-	OpPrepared: {OpSent, OpUnknown, OpSucceeded, OpFailed},
-	OpSent:     {OpUnknown, OpSucceeded, OpFailed},
-	OpUnknown:  {OpSent, OpSucceeded, OpFailed},
-}
 
 // Operation is one call to a processor. Its ID is sent as the processor's
 // idempotency key on every resend.
@@ -255,26 +250,6 @@ type Operation struct {
 	Fields    map[string]string // what the payer filled in; never card data in live mode
 	CreatedAt time.Time
 	UpdatedAt time.Time
-}
-
-// Move takes the operation to state to.
-// Errors: invalid_state when that cannot follow.
-func (o *Operation) Move(to OperationState, now time.Time) error {
-	if !follows(operationMoves, o.State, to) {
-		return ErrState("an operation that is %s cannot become %s", o.State, to)
-	}
-	o.State, o.UpdatedAt = to, now
-	return nil
-}
-
-// Entry is one line of the ledger. The entries of one movement sum to zero per
-// currency (M9); they are never changed, only reversed by others.
-type Entry struct {
-	Movement string // what moved: "capture:att_…", "refund:ref_…"
-	Line     int
-	Account  string // "processor:sandbox", "merchant", "split:0", "surplus"
-	Amount   Money  // Minor is signed here
-	At       time.Time
 }
 
 // follows reports whether table lets to come after from.

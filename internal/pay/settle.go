@@ -1,9 +1,6 @@
 package pay
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // Report is what is known for certain of an operation: an answer of the
 // processor or verified evidence. Amounts are totals of the attempt.
@@ -208,8 +205,8 @@ func (t *Tab) captured(p *Payment, a *Attempt, held bool) error {
 	if !t.Link.Use.Parts {
 		t.Link.UseCount++
 	}
-	a.Shares = t.shares(a.Captured)
-	t.post("capture:"+string(a.ID), a, a.Captured, a.Shares)
+	a.Shares = t.shares(a, a.Captured)
+	t.postCapture(a, a.Captured, a.Shares)
 	if !t.movePayment(p, PaymentApplied, EventPaymentSucceeded) {
 		return ErrState("a payment that is %s cannot be applied", p.State)
 	}
@@ -221,7 +218,7 @@ func (t *Tab) captured(p *Payment, a *Attempt, held bool) error {
 // aside: money in hand beats a reservation. What was held in time is in time
 // whenever the merchant takes it.
 func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
-	if p.State == PaymentApplied || p.State == PaymentSurplus || !t.samePrice(a) {
+	if p.State == PaymentApplied || p.State == PaymentSurplus || !t.Link.Priced(*a) {
 		return false
 	}
 	switch t.Link.State {
@@ -235,20 +232,15 @@ func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
 		return false
 	}
 	if t.Link.Use.Parts {
-		return t.Link.Applied+minor <= t.Link.Price.Amount-t.Link.Released
+		total, _ := t.Link.Total()
+		return t.Link.Applied+minor <= total-t.Link.Released
 	}
 	return t.Link.Use.Max == 0 || t.Link.UseCount < t.Link.Use.Max
 }
 
-// samePrice reports whether an attempt was made at what the link asks for now:
-// money that comes late for an older price or currency pays nothing (M3, M5).
-func (t *Tab) samePrice(a *Attempt) bool {
-	fixed := !t.Link.Price.Open && !t.Link.Use.Parts
-	return a.Currency == t.Link.Price.Currency && (!fixed || a.Requested == t.Link.PriceFor(a.Method))
-}
-
 // makeRoom supersedes live payments that would now be too much.
 func (t *Tab) makeRoom(p *Payment, minor int64) {
+	total, _ := t.Link.Total()
 	for i := len(t.Payments) - 1; i >= 0; i-- {
 		other := &t.Payments[i]
 		if other.ID == p.ID || other.State != PaymentOpen {
@@ -257,7 +249,7 @@ func (t *Tab) makeRoom(p *Payment, minor int64) {
 		_, slot := t.freeSlot(p.ID)
 		room := p.Slot != "" || slot
 		if t.Link.Use.Parts {
-			room = room && t.Link.Applied+minor+t.reserved(p.ID) <= t.Link.Price.Amount
+			room = room && t.Link.Applied+minor+t.reserved(p.ID) <= total
 		}
 		if room {
 			return
@@ -270,7 +262,7 @@ func (t *Tab) makeRoom(p *Payment, minor int64) {
 // in one transaction (5.6).
 func (t *Tab) surplus(p *Payment, a *Attempt) error {
 	minor := a.Captured - a.Refunding - a.Refunded
-	t.post("capture:"+string(a.ID), a, minor, nil)
+	t.postCapture(a, minor, nil)
 	if p.State != PaymentApplied { // an applied payment stays what it is: only this attempt is too much
 		t.movePayment(p, PaymentSurplus, EventPaymentSurplus)
 	}
@@ -328,76 +320,11 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 		case RefundSucceeded:
 			a.Refunding -= r.Amount
 			a.Refunded += r.Amount
-			t.givenBack(a, r)
+			t.postRefund(a, r)
 		case RefundFailed:
 			a.Refunding -= r.Amount
 		}
 		t.event(EventKind("refund."+string(next)), "refund", string(r.ID), string(from), string(next), p.ID)
 	}
 	return nil
-}
-
-// givenBack posts a refund that succeeded: out of what the money was shared
-// to, or out of the surplus it never left.
-func (t *Tab) givenBack(a *Attempt, r *Refund) {
-	if a.Shares == nil {
-		t.post("refund:"+string(r.ID), a, -r.Amount, nil)
-		return
-	}
-	t.Link.Refunded += r.Amount
-	taken := a.reverse(r.Amount)
-	for i := range taken {
-		taken[i] = -taken[i]
-	}
-	t.post("refund:"+string(r.ID), a, -r.Amount, taken)
-}
-
-// post writes a movement into the ledger: what the processor owes us against
-// who it is for. Shares, one for each split and the merchant's last, sum to
-// minor (M9); nil is money that is nobody's: surplus.
-func (t *Tab) post(movement string, a *Attempt, minor int64, shares []int64) {
-	line := func(account string, amount int64) {
-		if amount != 0 {
-			t.Entries = append(t.Entries, Entry{
-				Movement: movement, Line: len(t.Entries), Account: account, Amount: Money{amount, a.Currency}, At: t.Now,
-			})
-		}
-	}
-	line("processor:"+a.Processor, minor)
-	if shares == nil {
-		line("surplus", -minor)
-		return
-	}
-	for i, share := range shares[:len(shares)-1] {
-		line(splitID(i), -share)
-	}
-	line("merchant", -shares[len(shares)-1])
-}
-
-func splitID(i int) string { return "split:" + strconv.Itoa(i) }
-
-// shares allocates a capture to the splits and the merchant, which is the
-// implicit last one (M8, DECISIONS 10). Each part of a part-paid link is shared
-// by what the splits have not been given yet, so that none drifts and the last
-// part fills all exactly.
-func (t *Tab) shares(minor int64) []int64 {
-	weights, rest := make([]int64, 0, len(t.Link.Splits)+1), t.Link.Price.Amount
-	for _, s := range t.Link.Splits {
-		weights = append(weights, s.Amount)
-		rest -= s.Amount
-	}
-	if len(weights) == 0 || rest < 0 {
-		return append(make([]int64, len(t.Link.Splits)), minor)
-	}
-	weights = append(weights, rest)
-	if t.Link.Use.Parts {
-		for _, p := range t.Payments {
-			for _, a := range p.Attempts {
-				for i, share := range a.Shares {
-					weights[i] -= share
-				}
-			}
-		}
-	}
-	return Allocate(minor, weights)
 }

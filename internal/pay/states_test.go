@@ -344,23 +344,3 @@ func TestRefundMoves(t *testing.T) {
 		}
 	}
 }
-
-func TestOperationMoves(t *testing.T) {
-	states := []OperationState{OpPrepared, OpSent, OpUnknown, OpSucceeded, OpFailed}
-	for _, from := range states {
-		for _, to := range states {
-			o := Operation{State: from}
-			err := o.Move(to, noon)
-			want, legal := Operation{State: from}, slices.Contains(operationMoves[from], to)
-			if legal {
-				want = Operation{State: to, UpdatedAt: noon}
-			}
-			if legal != (err == nil) || !reflect.DeepEqual(o, want) {
-				t.Errorf("%s to %s: %v, %+v", from, to, err, o)
-			}
-		}
-		if from.Final() != (len(operationMoves[from]) == 0) {
-			t.Errorf("%s: final is %v", from, from.Final())
-		}
-	}
-}

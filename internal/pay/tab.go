@@ -15,9 +15,10 @@ type Tab struct {
 	Payments []Payment // all of them, or on a link without a total the ones concerned
 	Slots    []string  // taken by payments that are not on the tab
 
-	Events     []Event     // new, in order
-	Entries    []Entry     // new
-	Operations []Operation // new, to be run after the commit
+	Events     []Event      // new, in order
+	Entries    []Entry      // new
+	Lines      []Settlement // of its settlements, those concerned; what changed is told by Was
+	Operations []Operation  // new, to be run after the commit
 
 	Now       time.Time // of the whole change
 	Actor     string
@@ -131,6 +132,8 @@ type Begin struct {
 	Method    MethodID
 	Processor string
 	Amount    int64 // open price or a part, minor units; else ignored (M7)
+	Choice    Choice
+	Shown     int64 // adjustable cart: the total that the payer saw, minor units
 	Retry     PaymentID
 	GraceS    int64
 	From      string
@@ -150,7 +153,7 @@ const maxReservations = 3
 
 // Begin starts an attempt: it reserves what the payer is to pay and prepares
 // the call to the processor (5.1). The link must be locked.
-// Errors: invalid_state, link_taken, Invalid (amount).
+// Errors: invalid_state, total_changed, and those of Link.Quote.
 func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 	if err := t.Clock(); err != nil {
 		return nil, nil, err
@@ -162,69 +165,46 @@ func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 		return nil, nil, ErrState("the link does not offer this method")
 	}
 	t.takeOver(b)
-	requested, err := t.requested(b)
+	q, err := t.requested(b)
 	if err != nil {
 		return nil, nil, err
 	}
 	if b.From != "" && t.reservationsOf(b.From) >= maxReservations {
 		return nil, nil, &Error{Kind: TooMany, Code: "too_many_open_payments", Detail: "too many payments were begun and not ended", RetryAfter: int(silence / time.Second)}
 	}
-	p, err := t.reserve(b, requested)
+	p, err := t.reserve(b, q.Total)
 	if err != nil {
 		return nil, nil, err
 	}
 	p.Attempts = append(p.Attempts, Attempt{
 		ID: AttemptID(NewID("att", t.Now)), Payment: p.ID, State: AttemptCreated, Processor: b.Processor, Method: b.Method,
-		Currency: t.Link.Price.Currency, Requested: requested, Manual: t.Link.Use.Manual, GraceS: b.GraceS, From: b.From, Consent: b.Consent,
+		Currency: t.Link.Price.Currency, Requested: q.Total, Manual: t.Link.Use.Manual, GraceS: b.GraceS, From: b.From, Consent: b.Consent,
 		CreatedAt: t.Now, UpdatedAt: t.Now,
 	})
 	a := p.Last()
+	if t.Link.Price.Cart.Adjustable() {
+		a.Choice = &q.Choice
+	}
 	p.Method, p.UpdatedAt = b.Method, t.Now
 	t.event(EventAttemptCreated, "attempt", string(a.ID), "", string(AttemptCreated), p.ID)
 	kind := OpSale
 	if a.Manual {
 		kind = OpAuthorize
 	}
-	t.prepare(a, kind, requested).Fields = b.Fields
+	t.prepare(a, kind, q.Total).Fields = b.Fields
 	return p, a, nil
 }
 
 // requested is what this payer pays: the record's word, never the browser's,
-// except where the link leaves the amount to the payer (M7, DECISIONS 10).
-func (t *Tab) requested(b Begin) (int64, error) {
-	var bad Faults
-	price := t.Link.Price
-	switch {
-	case t.Link.Use.Parts:
-		due := t.Link.AmountDue().Minor - t.reserved("")
-		amount := b.Amount
-		if amount == 0 {
-			amount = due
-		}
-		least := t.Link.Use.MinPart
-		if t.Link.Applied == 0 {
-			least = max(least, t.Link.Use.MinFirst)
-		}
-		if due <= 0 {
-			return 0, ErrTaken
-		}
-		if amount > due {
-			bad.Add("amount", "too_large", "must be at most what is still due")
-		}
-		if amount < min(max(least, 1), due) {
-			bad.Add("amount", "too_small", "must be at least the smallest part")
-		}
-		return amount, bad.Err()
-	case price.Open:
-		if b.Amount < max(price.Min, 1) {
-			bad.Add("amount", "too_small", "must be at least the minimum")
-		}
-		if price.Max > 0 && b.Amount > price.Max || b.Amount > MaxMinor {
-			bad.Add("amount", "too_large", "must be at most the maximum")
-		}
-		return b.Amount, bad.Err()
+// except where the link leaves a choice to the payer (M7, DECISIONS 10). Where
+// the choice decides, the payer must have seen the total that it comes to.
+// Errors: those of Quote, ErrTotal.
+func (t *Tab) requested(b Begin) (Quote, error) {
+	q, err := t.Link.Quote(Ask{b.Method, b.Amount, b.Choice, t.reserved("")})
+	if err == nil && t.Link.Price.Cart.Adjustable() && b.Shown != q.Total {
+		return q, ErrTotal
 	}
-	return t.Link.PriceFor(b.Method), nil
+	return q, err
 }
 
 // reserved is what live reservations hold, but for payment not.

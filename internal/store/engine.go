@@ -222,7 +222,7 @@ func (p *postgres) listen(ctx context.Context, heard func(from string)) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it is not used again
+	defer conn.Close(context.WithoutCancel(ctx)) // it is not used again
 	heard("")
 	for {
 		quiet, cancel := context.WithTimeout(ctx, listenTest)
@@ -254,7 +254,7 @@ func (p *postgres) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, unreachable(err)
 	}
 	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
-		conn.Close(ctx) //nolint:errcheck // the first error tells
+		conn.Close(ctx) // the first error tells
 		return nil, err
 	}
 	return conn, nil
@@ -329,8 +329,8 @@ func openSQLite(ctx context.Context, path string) (*lite, error) {
 
 func olderThan(version, least string) bool {
 	var a, b [3]int
-	fmt.Sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]) //nolint:errcheck // zeros are older
-	fmt.Sscanf(least, "%d.%d.%d", &b[0], &b[1], &b[2])   //nolint:errcheck
+	fmt.Sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]) // zeros are older
+	fmt.Sscanf(least, "%d.%d.%d", &b[0], &b[1], &b[2])
 	for i := range a {
 		if a[i] != b[i] {
 			return a[i] < b[i]
@@ -394,7 +394,7 @@ func (l *lite) inSnapshot(ctx context.Context, fn func(runner) error) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	stmts := newStatements(tx)
 	defer stmts.close()
 	return fn(stmts)

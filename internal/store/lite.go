@@ -132,12 +132,12 @@ func (l *lite) flush(group []*waiting) error {
 			continue
 		}
 		if err := runOne(ctx, l.writes, w); err != nil {
-			l.writes.exec(ctx, "ROLLBACK") //nolint:errcheck // the first error tells
+			l.writes.exec(ctx, "ROLLBACK") // the first error tells
 			return err
 		}
 	}
 	if _, err := l.writes.exec(ctx, "COMMIT"); err != nil {
-		l.writes.exec(ctx, "ROLLBACK") //nolint:errcheck // the first error tells
+		l.writes.exec(ctx, "ROLLBACK") // the first error tells
 		return err
 	}
 	return nil

@@ -130,7 +130,7 @@ func TestAnswerComesAfterTheFlush(t *testing.T) {
 	held, release := make(chan struct{}), make(chan struct{})
 	done := make(chan struct{}, 4)
 	go func() {
-		s.InTx(context.Background(), func(*Tx) error { close(held); <-release; return nil }) //nolint:errcheck // it only holds the writer
+		s.InTx(context.Background(), func(*Tx) error { close(held); <-release; return nil }) // it only holds the writer
 		done <- struct{}{}
 	}()
 	<-held

@@ -13,7 +13,7 @@ import (
 func TestMux(t *testing.T) {
 	m := NewMux(func(w http.ResponseWriter, _ *http.Request, err error) {
 		w.WriteHeader(Status(err))
-		w.Write([]byte("ours")) //nolint:errcheck // a recorder
+		w.Write([]byte("ours")) // a recorder
 	})
 	m.Route("GET /a/{id}", func(w http.ResponseWriter, r *http.Request) error {
 		_, err := w.Write([]byte(r.PathValue("id")))

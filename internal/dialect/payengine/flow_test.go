@@ -134,7 +134,7 @@ func history(t *testing.T, w *coretest.World, id pay.LinkID) (list []string, las
 	}
 }
 
-// TestLife follows links from their making to their end.
+// TestLife follows a link from its making past its end.
 func TestLife(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)
@@ -188,16 +188,33 @@ func TestLife(t *testing.T) {
 		if answer, _ := last["auth_response"].(map[string]any); answer["totalAmount"] != "103.00" {
 			t.Errorf("the refund: %v", last)
 		}
+	})
+}
 
+// A link for many payments stays open, and its price stays once one was made.
+func TestManyPayments(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		provision(t, w)
+		_, h := served(w)
+		shop := pay.Caller{Tenant: pay.Tenant{Merchant: "shop", Mode: pay.Test}, Dialect: name}
+		read := func(id string) core.LinkView {
+			t.Helper()
+			v, err := w.LinkByWireID(context.Background(), shop, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
 		many := make1(t, h, `{"amount":"5","one_time_only":false}`)
-		v, _ = read(many)
+		v := read(many)
 		for range 2 {
 			if _, err := w.Card(v.Link, "4242424242424242"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if v, status := read(many); status != statusActive || v.Link.UseCount != 2 {
-			t.Errorf("a link for many: %s, %d uses", status, v.Link.UseCount)
+		if v = read(many); linkStatus[v.Link.State] != statusActive || v.Link.UseCount != 2 {
+			t.Errorf("a link for many: %s, %d uses", v.Link.State, v.Link.UseCount)
 		}
 		if status, out := ask(t, h, "PATCH", "/api/payment-link/"+many, `{"data":{"amount":"6"}}`); status != 400 {
 			t.Errorf("a new price after payments: %d %v", status, out)
@@ -284,6 +301,23 @@ func TestUpdateOfNothing(t *testing.T) {
 		v, err := w.LinkByClaim(context.Background(), pay.Caller{Tenant: pay.Tenant{Merchant: "shop", Mode: pay.Test}, Dialect: name}, core.TokenClaim(id))
 		if err != nil || v.Link.Version != 1 {
 			t.Errorf("version %d %v", v.Link.Version, err)
+		}
+	})
+}
+
+// An update that repeats the generated slug takes no name for it.
+func TestGeneratedSlugIsNoName(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		provision(t, w)
+		_, h := served(w)
+		id := make1(t, h, `{"amount":"5","slug_id":"mine"}`)
+		code, out := ask(t, h, "PATCH", "/api/payment-link/"+id, `{"data":{"slug_id":"`+id+`"}}`)
+		if code != 200 || out["slug_id"] != id || out["payment_link_url"] != publicURL+"/l/"+id {
+			t.Errorf("%d %v", code, out)
+		}
+		if tenant, err := w.ClaimTenant(context.Background(), core.SlugClaim(pay.Test, id)); pay.KindOf(err) != pay.NotFound {
+			t.Errorf("the id is a slug of %v: %v", tenant, err)
 		}
 	})
 }

@@ -115,6 +115,24 @@ func TestDataOf(t *testing.T) {
 	}
 }
 
+// What is kept is as long as what was sent, or an update could find it too long.
+func TestEchoStaysShort(t *testing.T) {
+	l := linkOf(t, pay.LinkActive, `{"amount":"1","metadata":{"a":"<<<>>>&&&"}}`)
+	if want := `{"metadata":{"a":"<<<>>>&&&"}}`; l.Echo != want {
+		t.Errorf("%s, want %s", l.Echo, want)
+	}
+}
+
+// Two prices begin with the lowest of those that are offered.
+func TestBasePrice(t *testing.T) {
+	for methods, want := range map[string]int64{`["CC_DC","ACH"]`: 100, `["ACH","CC_DC"]`: 100, `["CC_DC"]`: 300, `["ACH"]`: 100} {
+		l := linkOf(t, pay.LinkActive, `{"use_same_amount":false,"cc_amount":"3","ach_amount":"1","payment_methods":`+methods+`}`)
+		if l.Price.Amount != want || l.PriceFor(pay.MethodCard) != 300 || l.PriceFor(pay.MethodBankTransfer) != 100 {
+			t.Errorf("%s: %+v", methods, l.Price)
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	for header, want := range map[string][]string{
 		"Basic 5f0c9e1d":        {"5f0c9e1d"},

@@ -61,7 +61,8 @@ func TestPaid(t *testing.T) {
 	})
 }
 
-// TestPreAuthorization: completed when authorized, captured by a later call.
+// TestPreAuthorization: a link is completed once authorized, and active again
+// when the hold was released.
 func TestPreAuthorization(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)
@@ -96,6 +97,20 @@ func TestPreAuthorization(t *testing.T) {
 		if s := c.status(open.ID); s != statusActive {
 			t.Errorf("after the hold was released: %s", s)
 		}
+		if got := c.items("/v1/payments?type=preAuthorization&status=ready"); len(got) != 1 || got[0].ID != string(p.ID) {
+			t.Errorf("ready: %+v", got)
+		}
+	})
+}
+
+// TestCapture takes what was authorized, by a later call.
+func TestCapture(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		provision(t, w)
+		c := newClient(t, w, testKey)
+		l := c.create(1, `"authType":"preAuthorization"`)
+		p := paid(t, w, l, pay.MethodCard, 0, goodCard)
 		got := c.items("/v1/payments?type=preAuthorization&status=ready")
 		if len(got) != 1 || got[0].ID != string(p.ID) || !slices.Equal(got[0].Operations, []string{"capture"}) || got[0].Result.Authorized != 18500 {
 			t.Fatalf("%+v", got)
@@ -203,6 +218,15 @@ func TestPaymentLists(t *testing.T) {
 		if got := newClient(t, w, otherKey).items("/v1/payments?paymentLinkId=" + one.ID); len(got) != 0 {
 			t.Errorf("a stranger sees %+v", got)
 		}
+	})
+}
+
+// TestPaymentListsRefuse names the filter that is wrong.
+func TestPaymentListsRefuse(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		provision(t, w)
+		c := newClient(t, w, testKey)
 		for path, want := range map[string]string{
 			"/v1/payments?status=paid": "status", "/v1/payments?type=refund": "type", "/v1/payments?dateFrom=soon": "dateFrom", "/v1/payments?limit=0": "limit", "/v1/payments?tender=cash": "tender",
 			"/v1/payments?settlementState=x": "settlementState", "/v1/payments?settlementDate=x": "settlementDate", "/v1/payments?last4=12": "last4", "/v1/payments?after=pay_none": "after", "/v1/payments?before=pay_none": "before",

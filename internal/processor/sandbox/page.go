@@ -87,7 +87,7 @@ func (d *Driver) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(b.Bytes()) //nolint:errcheck // the payer has gone
+	w.Write(b.Bytes()) // the payer has gone
 }
 
 func (d *Driver) answer(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,250 @@
+package pay
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// SettlementState is how far one line of a settlement is.
+type SettlementState string
+
+// The states of a settlement line.
+const (
+	LineExpected SettlementState = "expected" // the money moved; the processor has not settled it
+	LineSettled  SettlementState = "settled"  // it is the merchant's to use
+	LineMissing  SettlementState = "missing"  // it should have been settled by now
+	LineReversed SettlementState = "reversed" // the processor took it back
+)
+
+var settlementMoves = map[SettlementState][]SettlementState{
+	"":           {LineExpected, LineSettled}, // settled: what only a report tells of
+	LineExpected: {LineSettled, LineMissing},
+	LineMissing:  {LineSettled},
+	LineSettled:  {LineReversed},
+}
+
+// Settlement is one line of what a processor settles. It names exactly one
+// movement, and no other line names that (M10).
+type Settlement struct {
+	Tenant
+	Movement  string    // "capture:att_…", "refund:ref_…", "fee:…", "adjustment:…"
+	Link      LinkID    // empty for what belongs to no link
+	Payment   PaymentID // empty likewise
+	Processor string
+	State     SettlementState
+	Amount    Money  // Minor is signed: what the balance gains
+	Reference string // what the processor's report calls it
+	CreatedAt time.Time
+	SettledAt time.Time // by the processor's word
+	UpdatedAt time.Time
+
+	Was SettlementState // as it is stored; empty when it is new
+}
+
+// Told is what a report says of one movement.
+type Told struct {
+	Movement  string
+	Processor string
+	Amount    Money // signed, before the fee
+	Fee       int64 // minor units that the processor kept of it
+	Reference string
+	At        time.Time
+}
+
+// ErrMismatch says that a report and the books disagree; nothing was changed.
+func ErrMismatch(what string, have, told Money) *Error {
+	return &Error{Kind: Conflict, Code: "settlement_mismatch", Detail: what + ": the books have " + have.String() + ", the report says " + told.String()}
+}
+
+// expect notes that a movement of an attempt is to be settled.
+func (t *Tab) expect(movement string, a *Attempt, minor int64) {
+	t.Lines = append(t.Lines, Settlement{
+		Tenant: t.Link.Tenant, Movement: movement, Link: t.Link.ID, Payment: a.Payment, Processor: a.Processor, State: LineExpected,
+		Amount: Money{minor, a.Currency}, CreatedAt: t.Now, UpdatedAt: t.Now,
+	})
+}
+
+func (t *Tab) line(movement string) *Settlement {
+	for i := range t.Lines {
+		if t.Lines[i].Movement == movement {
+			return &t.Lines[i]
+		}
+	}
+	return nil
+}
+
+// FeeOf is the movement that a processor's fee for another movement is.
+func FeeOf(movement string) string {
+	_, id, _ := strings.Cut(movement, ":")
+	return "fee:" + id
+}
+
+// SettleLine writes down that a processor settled a movement: what it owed us
+// is now ours to use, but for its fee. Told the same again it changes nothing.
+// The line and its fee's must be among t.Lines.
+// Errors: ErrNotFound, settlement_mismatch, invalid_state.
+func (t *Tab) SettleLine(told Told) (changed bool, err error) {
+	line := t.line(told.Movement)
+	if line == nil {
+		return false, ErrNotFound
+	}
+	if err := agree(*line, t.line(FeeOf(told.Movement)), told); err != nil || line.State == LineSettled {
+		return false, err
+	}
+	p := t.payment(line.Payment)
+	if p == nil {
+		return false, ErrNotFound
+	}
+	if !follows(settlementMoves, line.State, LineSettled) {
+		return false, ErrState("a settlement line that is %s cannot be settled", line.State)
+	}
+	line.Reference, line.SettledAt = told.Reference, told.At
+	if counts(p, line) {
+		p.SettledAt, p.UpdatedAt = told.At, t.Now
+		t.Link.Settled += line.Amount.Minor
+	}
+	t.moveLine(p, line, LineSettled)
+	t.post("settle:"+line.Movement, line.Amount.Currency, processorAccount(line.Processor), leg{accountSettled, line.Amount.Minor})
+	if told.Fee > 0 {
+		fee := *line
+		fee.Movement, fee.State, fee.Was, fee.CreatedAt = FeeOf(line.Movement), "", "", t.Now
+		fee.Amount.Minor = -told.Fee
+		t.moveLine(p, &fee, LineSettled)
+		t.Lines = append(t.Lines, fee)
+		t.post(fee.Movement, fee.Amount.Currency, accountFees, leg{accountSettled, -told.Fee})
+	}
+	return true, nil
+}
+
+// agree holds what is told against the line and, once it is settled, its fee.
+func agree(line Settlement, fee *Settlement, told Told) error {
+	switch {
+	case told.Processor != line.Processor:
+		return &Error{Kind: Conflict, Code: "settlement_mismatch", Detail: "it was taken by " + line.Processor + ", not by the processor that reports it"}
+	case told.Amount != line.Amount:
+		return ErrMismatch("amount", line.Amount, told.Amount)
+	case line.State != LineSettled:
+		return nil
+	}
+	kept := Money{0, line.Amount.Currency}
+	if fee != nil {
+		kept.Minor = -fee.Amount.Minor
+	}
+	if kept.Minor != told.Fee {
+		return ErrMismatch("fee", kept, Money{told.Fee, told.Amount.Currency})
+	}
+	return nil
+}
+
+// ReverseLine writes down that a processor took a settlement back. Told the
+// same again it changes nothing. Its fee stays paid.
+// Errors: ErrNotFound, settlement_mismatch, invalid_state.
+func (t *Tab) ReverseLine(told Told) (changed bool, err error) {
+	line := t.line(told.Movement)
+	if line == nil {
+		return false, ErrNotFound
+	}
+	if line.Amount != told.Amount {
+		return false, ErrMismatch("amount", line.Amount, told.Amount)
+	}
+	if line.State == LineReversed {
+		return false, nil
+	}
+	p := t.payment(line.Payment)
+	if p == nil {
+		return false, ErrNotFound
+	}
+	if !follows(settlementMoves, line.State, LineReversed) {
+		return false, ErrState("a settlement line that is %s cannot be reversed", line.State)
+	}
+	if counts(p, line) {
+		p.SettledAt, p.UpdatedAt = time.Time{}, t.Now
+		t.Link.Settled -= line.Amount.Minor
+	}
+	t.moveLine(p, line, LineReversed)
+	t.post("reverse:"+line.Movement, line.Amount.Currency, accountSettled, leg{processorAccount(line.Processor), line.Amount.Minor})
+	return true, nil
+}
+
+// MissLine notes that a movement should have been settled by now.
+// Errors: ErrNotFound, invalid_state unless it is expected.
+func (t *Tab) MissLine(movement string) error {
+	line := t.line(movement)
+	if line == nil {
+		return ErrNotFound
+	}
+	p := t.payment(line.Payment)
+	if p == nil {
+		return ErrNotFound
+	}
+	if !follows(settlementMoves, line.State, LineMissing) {
+		return ErrState("a settlement line that is %s cannot be missing", line.State)
+	}
+	t.moveLine(p, line, LineMissing)
+	return nil
+}
+
+// counts reports whether a line is of a capture that counts: its settlement is
+// the payment's.
+func counts(p *Payment, line *Settlement) bool {
+	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.Shares != nil && captureOf(a.ID) == line.Movement })
+}
+
+// moveLine takes a line to another state and tells of it: as the payment's
+// settlement where that is what it is.
+func (t *Tab) moveLine(p *Payment, line *Settlement, to SettlementState) {
+	from := line.State
+	line.State, line.UpdatedAt = to, t.Now
+	kind, id := EventKind("settlement."+string(to)), line.Movement
+	if counts(p, line) {
+		if id = string(p.ID); to == LineSettled {
+			kind = EventPaymentSettled
+		}
+	}
+	t.event(kind, "settlement", id, string(from), string(to), p.ID)
+}
+
+// SettleFunds settles all that is open of a payment, without a fee, as a bank
+// in test mode does. The payment's lines must be among t.Lines.
+// Errors: invalid_state unless it counts and was not settled before.
+func (t *Tab) SettleFunds(id PaymentID) error {
+	p := t.payment(id)
+	if p == nil {
+		return ErrNotFound
+	}
+	if p.State != PaymentApplied || !p.SettledAt.IsZero() {
+		return ErrState("the payment has no money that is still to be settled")
+	}
+	for _, line := range t.Lines {
+		if line.Payment != id || !follows(settlementMoves, line.State, LineSettled) {
+			continue
+		}
+		if _, err := t.SettleLine(Told{Movement: line.Movement, Processor: line.Processor, Amount: line.Amount, At: t.Now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoneLine is a line that belongs to no link, with its entries: a fee that was
+// charged apart, or an adjustment. told.Amount is what the balance gains.
+func LoneLine(tenant Tenant, told Told, now time.Time) (Settlement, []Entry) {
+	line := Settlement{
+		Tenant: tenant, Movement: told.Movement, Processor: told.Processor, State: LineSettled, Amount: told.Amount, Reference: told.Reference,
+		CreatedAt: now, SettledAt: told.At, UpdatedAt: now,
+	}
+	from := accountMerchant
+	if strings.HasPrefix(told.Movement, "fee:") {
+		from = accountFees
+	}
+	return line, entries(told.Movement, told.Amount.Currency, now, from, leg{accountSettled, told.Amount.Minor})
+}
+
+// Balance is what a merchant's ledger sums to in one currency, in minor units.
+type Balance struct {
+	Currency  Currency
+	Pending   int64 // taken and not settled
+	Available int64 // settled, less all that is on hold
+	Held      int64 // of splits on hold, whether it is settled or not
+}
