@@ -25,14 +25,15 @@ type cli struct {
 
 	JSON bool `name:"json" help:"Print JSON for machines."`
 
-	Serve     serveCmd     `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to this program, and stop."`
-	Provision provisionCmd `cmd:"" help:"Make merchants, credentials and webhook endpoints exist as a file says."`
-	Link      linkCmd      `cmd:"" help:"Create, list, show and cancel payment links."`
-	Key       keyCmd       `cmd:"" help:"Create, list and revoke API keys."`
-	Webhook   webhookCmd   `cmd:"" help:"List webhook endpoints, deliver again, listen to events."`
-	Verify    verifyCmd    `cmd:"" help:"Prove on the stored data that no rule of money, states, events or deliveries is broken."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to this program, and stop."`
+	Provision  provisionCmd  `cmd:"" help:"Make merchants, credentials and webhook endpoints exist as a file says."`
+	Link       linkCmd       `cmd:"" help:"Create, list, show and cancel payment links."`
+	Key        keyCmd        `cmd:"" help:"Create, list and revoke API keys."`
+	Webhook    webhookCmd    `cmd:"" help:"List webhook endpoints, deliver again, listen to events."`
+	Settlement settlementCmd `cmd:"" help:"Import what processors settled, list it, print the balance."`
+	Verify     verifyCmd     `cmd:"" help:"Prove on the stored data that no rule of money, states, events or deliveries is broken."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // runtime is what commands are given.

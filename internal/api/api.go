@@ -111,6 +111,8 @@ func (a *API) allRoutes() []dialect.Route {
 		a.route("GET /v1/deliveries", a.listDeliveries),
 		a.route("POST /v1/deliveries/{id}/replay", a.replayOne),
 		a.route("POST /v1/deliveries/replay", a.replayRange),
+		a.route("GET /v1/settlements", a.listSettlements),
+		a.route("GET /v1/balance", a.balance),
 		a.route("GET /v1/account", a.account),
 		{Pattern: "POST /v1/callbacks/{processor}/{merchant}/{mode}", Handle: a.callback},
 		{Pattern: "GET /v1/openapi.json", Handle: a.openAPI},
@@ -156,8 +158,7 @@ func tooMany(after int) error {
 // Authenticate knows the caller by the secret key in "Authorization: Bearer …".
 // Errors: pay.ErrUnauthorized; rate_limited when an address fails too often.
 func (a *API) Authenticate(r *http.Request) (pay.Caller, error) {
-	key, ok := bearer(r)
-	if ok {
+	if key := web.Bearer(r); key != "" {
 		who, err := a.core.AuthenticateKey(r.Context(), key, web.RequestID(r))
 		if err == nil || pay.KindOf(err) != pay.Unauthorized {
 			return who, err
@@ -171,20 +172,7 @@ func (a *API) Authenticate(r *http.Request) (pay.Caller, error) {
 
 // HasCredential is part of dialect.Dialect: our keys tell their make.
 func (a *API) HasCredential(r *http.Request) bool {
-	key, ok := bearer(r)
-	return ok && strings.HasPrefix(key, "paylink_")
-}
-
-const maxKey = 512 // bytes of a key that are looked at
-
-func bearer(r *http.Request) (string, bool) {
-	values := r.Header.Values("Authorization")
-	if len(values) != 1 {
-		return "", false
-	}
-	scheme, key, _ := strings.Cut(values[0], " ")
-	key = strings.TrimSpace(key)
-	return key, strings.EqualFold(scheme, "Bearer") && key != "" && len(key) <= maxKey
+	return strings.HasPrefix(web.Bearer(r), "paylink_")
 }
 
 // Fail words err as application/problem+json (RFC 9457).

@@ -30,6 +30,7 @@ type linkIn struct {
 	Amount       *int64                         `json:"amount"`
 	Currency     string                         `json:"currency"`
 	OpenAmount   *openIn                        `json:"open_amount"`
+	Cart         *cartIn                        `json:"cart"`
 	Description  string                         `json:"description"`
 	Reference    string                         `json:"reference"`
 	UniqueRef    string                         `json:"unique_reference"`
@@ -81,6 +82,7 @@ type splitIn struct {
 	Account   string `json:"account"`
 	Reference string `json:"reference"`
 	Amount    int64  `json:"amount"`
+	Percent   int64  `json:"percent,omitzero"` // hundredths of a percent
 	OnHold    bool   `json:"on_hold"`
 }
 
@@ -151,10 +153,18 @@ func (u *uses) UnmarshalJSON(b []byte) error {
 func (in linkIn) check(mode pay.Mode, now time.Time) error {
 	var bad pay.Faults
 	switch {
-	case in.Amount == nil && in.OpenAmount == nil:
-		bad.Add("amount", "required", "is required, unless open_amount is given")
+	case in.Amount == nil && in.OpenAmount == nil && in.Cart == nil:
+		bad.Add("amount", "required", "is required, unless open_amount or cart is given")
 	case in.Amount != nil && in.OpenAmount != nil:
 		bad.Add("open_amount", "not_both", "cannot be given together with amount")
+	}
+	if in.Cart != nil {
+		if len(in.Cart.Items) == 0 {
+			bad.Add("cart.items", "required", "must have at least one item")
+		}
+		if in.Amount != nil || in.OpenAmount != nil {
+			bad.Add("cart", "not_both", "cannot be given together with amount or open_amount")
+		}
 	}
 	if !slices.Contains([]string{"", "automatic", "manual"}, in.Capture) {
 		bad.Add("capture", "not_allowed", `must be "automatic" or "manual"`)
@@ -299,7 +309,7 @@ func (in linkIn) link() pay.Link {
 		l.Use.Parts, l.Use.MinFirst = true, in.PartPayments.MinimumFirst
 	}
 	for _, s := range in.Splits {
-		l.Splits = append(l.Splits, pay.Split{Account: s.Account, Reference: s.Reference, Amount: s.Amount, OnHold: s.OnHold})
+		l.Splits = append(l.Splits, pay.Split{Account: s.Account, Reference: s.Reference, Amount: s.Amount, Percent: s.Percent, OnHold: s.OnHold})
 	}
 	return l
 }
@@ -311,6 +321,9 @@ func (in linkIn) price() pay.Price {
 	}
 	if in.Amount != nil {
 		p.Amount = *in.Amount
+	}
+	if in.Cart != nil {
+		p.Cart = in.Cart.cart()
 	}
 	if o := in.OpenAmount; o != nil {
 		p.Open, p.Min, p.Max, p.Suggested = true, o.Minimum, o.Maximum, o.Suggested

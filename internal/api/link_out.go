@@ -17,6 +17,7 @@ type linkOut struct {
 	Amount       *int64                          `json:"amount"`
 	Currency     pay.Currency                    `json:"currency"`
 	OpenAmount   *openOut                        `json:"open_amount"`
+	Cart         *cartOut                        `json:"cart"`
 	AmountDue    *int64                          `json:"amount_due"`
 	AmountPaid   int64                           `json:"amount_paid"`
 	Description  string                          `json:"description"`
@@ -84,9 +85,11 @@ func newLinkOut(l pay.Link, url string) linkOut {
 	}
 	if p := l.Price; p.Open {
 		out.OpenAmount = &openOut{p.Min, optional(p.Max), optional(p.Suggested)}
-	} else {
+	}
+	out.Cart = newCartOut(l.Price.Cart)
+	if minor, fixed := l.Price.Fixed(); fixed {
 		due := l.AmountDue().Minor
-		out.Amount, out.AmountDue = &p.Amount, &due
+		out.Amount, out.AmountDue = &minor, &due
 	}
 	if l.Use.Parts {
 		out.PartPayments = &partsOut{MinimumFirst: l.Use.MinFirst}
@@ -98,7 +101,7 @@ func newLinkOut(l pay.Link, url string) linkOut {
 		out.Items = append(out.Items, itemOut(item))
 	}
 	for _, split := range l.Splits {
-		out.Splits = append(out.Splits, splitOut{split.Account, split.Reference, split.Amount, split.OnHold})
+		out.Splits = append(out.Splits, splitOut{split.Account, split.Reference, split.Amount, split.Percent, split.OnHold})
 	}
 	return out
 }

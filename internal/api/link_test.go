@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"paylink/internal/core"
 	"paylink/internal/pay"
 )
 
@@ -78,6 +79,47 @@ func TestUsesAndOpenAmounts(t *testing.T) {
 	}
 }
 
+func TestCarts(t *testing.T) {
+	w := newWorld(t, Limits{})
+	const items = `{"code":"tea","name":"Green tea","unit_amount":450,"quantity":1,"minimum":1,"maximum":20,"optional":false}`
+	got := w.must(201, "POST", "/v1/payment_links", `{"cart":{"items":[`+items+`],"discount":50,"codes":[{"code":"SPRING","amount":0,"basis_points":1000}],"shipping":390,"tax_basis_points":700},"currency":"EUR"}`)
+	if got["amount"] != nil || got["amount_due"] != nil || got["open_amount"] != nil {
+		t.Errorf("a cart with a choice has an amount: %v", got)
+	}
+	cart, _ := json.Marshal(got["cart"], json.Deterministic(true))
+	if want := `{"codes":[{"amount":0,"basis_points":1000,"code":"SPRING"}],"discount":50,"items":[` +
+		`{"code":"tea","maximum":20,"minimum":1,"name":"Green tea","optional":false,"quantity":1,"unit_amount":450}],"shipping":390,"tax_basis_points":700}`; string(cart) != want {
+		t.Errorf("the cart is %s, want %s", cart, want)
+	}
+	got = w.must(201, "POST", "/v1/payment_links", `{"cart":{"items":[{"code":"tea","unit_amount":450,"quantity":2}],"shipping":390},"currency":"EUR","part_payments":{}}`)
+	if got["amount"] != 1290.0 || got["amount_due"] != 1290.0 {
+		t.Errorf("a cart without a choice comes to %v", got["amount"])
+	}
+	if got = w.must(201, "POST", "/v1/payment_links", `{"amount":1,"currency":"EUR"}`); got["cart"] != nil {
+		t.Errorf("a fixed amount has a cart: %v", got["cart"])
+	}
+}
+
+// A payment tells what was chosen for it.
+func TestChoiceIsTold(t *testing.T) {
+	w := newWorld(t, Limits{})
+	got := w.must(201, "POST", "/v1/payment_links", `{"cart":{"items":[{"code":"tea","unit_amount":450,"quantity":1,"maximum":20}],"codes":[{"code":"SPRING","basis_points":1000}]},"currency":"EUR"}`)
+	token := got["url"].(string)[len(publicURL+"/l/"):]
+	_, err := w.core.StartPayment(t.Context(), core.StartPayment{
+		Token: token, Method: pay.MethodCard, Fields: map[string]string{"card": "4242424242424242"}, Shown: 1215,
+		Choice: pay.Choice{Quantities: map[string]int64{"tea": 3}, Code: "spring"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = w.must(200, "GET", "/v1/payment_links/"+got["id"].(string), "")
+	payment := got["payments"].([]any)[0].(object)
+	choice, _ := json.Marshal(payment["attempts"].([]any)[0].(object)["choice"], json.Deterministic(true))
+	if payment["amount"] != 1215.0 || string(choice) != `{"code":"SPRING","quantities":{"tea":3}}` {
+		t.Errorf("%v for %s", payment["amount"], choice)
+	}
+}
+
 func TestEveryFaultIsNamed(t *testing.T) {
 	w := newWorld(t, Limits{})
 	for name, c := range map[string]struct {
@@ -87,6 +129,9 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"nothing":   {`{}`, []string{"amount", "currency"}},
 		"both":      {`{"amount":1,"open_amount":{},"currency":"USD"}`, []string{"open_amount"}},
 		"many":      {`{"amount":0,"currency":"usd","capture":"later","expires_at":"2001-01-01T00:00:00Z","payer":{"email":"x","billing_address":{"country":"Germany"}}}`, []string{"amount", "capture", "currency", "expires_at", "payer.billing_address.country", "payer.email"}},
+		"cart":      {`{"cart":{"items":[]},"currency":"USD"}`, []string{"amount", "cart.items"}},
+		"two kinds": {`{"amount":1,"cart":{"items":[{"code":"a","unit_amount":1,"quantity":1}]},"currency":"USD"}`, []string{"cart"}},
+		"items":     {`{"cart":{"items":[{"code":"a","unit_amount":-1,"quantity":1},{"code":"a","unit_amount":1,"quantity":0}],"codes":[{"code":"x"}]},"currency":"USD"}`, []string{"cart.codes[0].amount", "cart.items[0].unit_amount", "cart.items[1].code", "cart.items[1].quantity"}},
 		"uses 0":    {`{"amount":1,"currency":"USD","max_uses":0}`, []string{"max_uses"}},
 		"uses -1":   {`{"amount":1,"currency":"USD","max_uses":-1}`, []string{"max_uses"}},
 		"uses text": {`{"amount":1,"currency":"USD","max_uses":"1"}`, []string{"max_uses"}},

@@ -38,6 +38,7 @@ type attemptOut struct {
 	Processor    string           `json:"processor"`
 	ProcessorRef *string          `json:"processor_reference"`
 	Requested    int64            `json:"amount_requested"`
+	Choice       *choiceOut       `json:"choice"`
 	Authorized   int64            `json:"amount_authorized"`
 	Captured     int64            `json:"amount_captured"`
 	Refunded     int64            `json:"amount_refunded"`
@@ -84,7 +85,7 @@ func newAttemptOut(a pay.Attempt) attemptOut {
 	out := attemptOut{
 		ID: a.ID, State: a.State, Method: a.Method, Processor: a.Processor, ProcessorRef: optional(a.ProcessorRef),
 		Requested: a.Requested, Authorized: a.Authorized, Captured: a.Captured, Refunded: a.Refunded,
-		Capture: captureWord(a.Manual), Superseded: a.Superseded, Instrument: optional(a.Instrument),
+		Capture: captureWord(a.Manual), Choice: newChoiceOut(a.Choice), Superseded: a.Superseded, Instrument: optional(a.Instrument),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 	if a.Failure != nil {

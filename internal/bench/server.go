@@ -104,7 +104,7 @@ func (h *head) Write(p []byte) (int, error) {
 
 func (p *process) stop() {
 	p.cmd.Process.Signal(os.Interrupt) // it has ended by itself
-	p.cmd.Wait() // likewise
+	p.cmd.Wait()                       // likewise
 }
 
 // residentMB is the memory of the process in the kernel's books, in MB.

@@ -87,7 +87,7 @@ func (fakeDialect) PayURL(base string, l pay.Link) string { return dialect.Plain
 func (fakeDialect) Pages() []dialect.Page { return nil }
 
 func (d fakeDialect) Return(_ pay.Link, p pay.Payment, secret string, _ time.Time) (dialect.Return, bool) {
-	return d.back, secret == "s3cret" && p.State == pay.PaymentApplied && d.back.URL != ""
+	return d.back, secret == "s3cret" && (p.State == pay.PaymentApplied || p.State == pay.PaymentFailed || p.Last().State == pay.AttemptRequiresAction) && d.back.URL != ""
 }
 
 func testLink() pay.Link {

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"strconv"
+	"strings"
 
 	"paylink/internal/core"
 	"paylink/internal/pay"
@@ -19,7 +20,8 @@ type formView struct {
 	wrong   string // what is wrong with the choice of method
 	button  string
 	manual  bool
-	consent bool // ask whether the payment details may be kept
+	consent bool   // ask whether the payment details may be kept
+	account string // the bank account it must be paid from; empty: any
 }
 
 type methodView struct {
@@ -57,9 +59,19 @@ func (i inputView) describedBy() string {
 // asksAmount reports whether the payer names the amount.
 func asksAmount(l pay.Link) bool { return l.Price.Open || l.Use.Parts }
 
+// accountOf names the bank account the payer is bound to by its bank and last
+// digits. An address that can be guessed tells nothing of the payer.
+func accountOf(l pay.Link) string {
+	number := []rune(l.Payer.Account.Number)
+	if len(number) == 0 || l.Slug != "" {
+		return ""
+	}
+	return strings.TrimSpace(l.Payer.Account.Bank + " •••• " + string(number[max(0, len(number)-4):]))
+}
+
 func newForm(w words, pv core.PayView, p *pay.Payment, say remarks) *formView {
 	l := pv.Link
-	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), once: pay.NewToken(), wrong: say.errors["method"], manual: l.Use.Manual, consent: l.Page.Consent}
+	f := &formView{to: base(l.Token) + "/pay", version: strconv.FormatInt(l.Version, 10), once: pay.NewToken(), wrong: say.errors["method"], manual: l.Use.Manual, consent: l.Page.Consent, account: accountOf(l)}
 	if p != nil && p.State == pay.PaymentFailed {
 		f.retry = string(p.ID)
 	}

@@ -89,6 +89,12 @@ var contentScreens = map[string]screenCase{
 		pv.Link.Page.ShowAddress = true
 		pv.Link.Payer.Shipping = pay.Address{Lines: []string{"1 Long Road"}, City: "Chiang Mai"}
 	}, []string{"Ships to", "1 Long Road", "Chiang Mai"}, "<script"},
+	"payer account": {func(pv *core.PayView) {
+		pv.Link.Payer.Account = pay.BankAccount{Number: "500000004545", Bank: "Example Bank"}
+	}, []string{"Please pay from this bank account only", "Example Bank •••• 4545"}, "500000"},
+	"payer account of a slug": {func(pv *core.PayView) {
+		pv.Link.Slug, pv.Link.Payer.Account = "club", pay.BankAccount{Number: "500000004545"}
+	}, []string{"Pay $1,249.50"}, "4545"},
 	"address of a slug": {func(pv *core.PayView) {
 		pv.Link.Page.ShowAddress, pv.Link.Slug = true, "club"
 		pv.Link.Payer.Shipping = pay.Address{Lines: []string{"1 Long Road"}}
@@ -99,7 +105,19 @@ var contentScreens = map[string]screenCase{
 	}, []string{"This has been paid"}, "4242"},
 	"method price": {func(pv *core.PayView) {
 		pv.Link.Price.PerMethod = map[pay.MethodID]pay.MethodCost{"card": {Amount: 130000, Note: "with fee"}}
-	}, []string{"$1,300.00", "with fee", ">Pay</button>"}, "<script"},
+	}, []string{"From $1,249.50", "$1,300.00", "with fee", ">Pay</button>"}, "<script"},
+	"one method price": {func(pv *core.PayView) {
+		pv.Methods = pv.Methods[:1]
+		pv.Link.Price.PerMethod = map[pay.MethodID]pay.MethodCost{"card": {Amount: 130000}}
+	}, []string{"$1,300.00</bdi></p>", "Pay $1,300.00</button>"}, "$1,249.50"},
+	"equal method prices": {func(pv *core.PayView) {
+		pv.Link.Price.PerMethod = map[pay.MethodID]pay.MethodCost{"card": {Amount: 124950}}
+	}, []string{"$1,249.50</bdi></p>"}, "From"},
+	"payment under way": {func(pv *core.PayView) {
+		withPayment(pay.LinkActive, pay.PaymentOpen, pay.AttemptProcessing)(pv)
+		pv.Focus.Attempts[0].Requested = 130000
+		pv.Link.Price.PerMethod = map[pay.MethodID]pay.MethodCost{"card": {Amount: 130000}}
+	}, []string{"$1,300.00</bdi></p>", "on its way"}, "$1,249.50"},
 }
 
 func TestScreens(t *testing.T) {

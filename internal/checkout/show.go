@@ -86,7 +86,7 @@ func (s *Checkout) render(w http.ResponseWriter, r *http.Request, status int, pv
 		v.refreshS = 0 // the payer wants to read in peace
 	}
 	var origins []string
-	if shown(v.screen) && p != nil {
+	if v.leads() && p != nil {
 		back, err := s.wayBack(r.Context(), pv.Link, *p)
 		if err != nil {
 			return err

@@ -118,7 +118,7 @@ func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.L
 	if say.form && payable(l) && (p == nil || p.State != pay.PaymentOpen) {
 		v.screen = asking
 	}
-	v.price(w, say)
+	v.price(w, pv, p, say)
 	v.state(w, s, p)
 	switch v.screen {
 	case asking:
@@ -138,7 +138,7 @@ func (s *Checkout) view(pv core.PayView, p *pay.Payment, own bool, locale page.L
 			}
 		}
 	}
-	if page.SafeURL(l.Page.BackURL) && v.screen != asking && v.screen != action {
+	if page.SafeURL(l.Page.BackURL) && v.screen != action {
 		v.backURL = l.Page.BackURL
 	}
 	return v
@@ -227,11 +227,13 @@ func actionURL(raw string) bool {
 	return page.Origin(raw) != "" && page.SafeURL(raw) || strings.HasPrefix(raw, "/") && !strings.HasPrefix(raw, "//")
 }
 
-// shown reports whether a screen tells of a payment's end or wait, so that a
-// way back belongs on it.
-func shown(at screen) bool {
-	switch at {
-	case action, unavailable, scheduled:
+// leads reports whether the page tells of a payment's end or wait, so that a
+// way back belongs on it. Who was told what to transfer need not stay.
+func (v *view) leads() bool {
+	switch v.screen {
+	case action:
+		return v.action != nil && v.action.url == ""
+	case unavailable, scheduled:
 		return false
 	}
 	return true
@@ -257,8 +259,8 @@ func (v *view) title() string {
 }
 
 // price words what is asked, with its breakdown.
-func (v *view) price(w words, say remarks) {
-	l := w.link
+func (v *view) price(w words, pv core.PayView, p *pay.Payment, say remarks) {
+	l := pv.Link
 	if !l.ExpiresAt.IsZero() && v.screen == asking {
 		v.expires = w.time(l.ExpiresAt)
 	}
@@ -284,8 +286,28 @@ func (v *view) price(w words, say remarks) {
 		v.label, v.amount = "Still to pay", w.money(l.AmountDue().Minor)
 		v.lines = append(v.lines, line{label: "Paid so far", value: w.money(l.Applied)})
 	default:
-		v.label, v.amount = "Amount", w.money(l.Price.Amount)
+		v.label, v.amount = "Amount", w.asked(pv, p)
 	}
+}
+
+// asked is what one payment comes to: p's own while it is under way, else the
+// least that a method costs, "From" it where another costs more.
+func (w words) asked(pv core.PayView, p *pay.Payment) string {
+	if p != nil && p.State == pay.PaymentOpen && p.Last() != nil {
+		return w.money(p.Last().Requested)
+	}
+	least, most := w.link.Price.Amount, w.link.Price.Amount
+	for i, m := range pv.Methods {
+		price := w.link.PriceFor(m.ID())
+		if i == 0 {
+			least, most = price, price
+		}
+		least, most = min(least, price), max(most, price)
+	}
+	if least < most {
+		return "From " + w.money(least)
+	}
+	return w.money(least)
 }
 
 // breakdown explains the total: items, then what was added and taken off. A
@@ -304,18 +326,18 @@ func (v *view) breakdown(w words) {
 		v.lines = append(v.lines, line{label: name, detail: times(it.Quantity), value: w.money(it.Amount)})
 	}
 	extras := b.Shipping + b.Tax - b.Discount
-	if len(items) == 0 && b.Shipping == 0 && b.Discount == 0 && b.Tax > 0 {
+	if len(items) == 0 && b.Shipping == 0 && b.Discount == 0 && b.Promo == "" && b.Tax > 0 {
 		v.lines = append(v.lines, line{label: "Includes tax", value: w.money(b.Tax)})
 		return
 	}
-	if len(items) == 0 && (b.Shipping != 0 || b.Discount != 0) && l.Price.Amount > extras {
+	if len(items) == 0 && (b.Shipping != 0 || b.Discount != 0 || b.Promo != "") && l.Price.Amount > extras {
 		v.lines = append(v.lines, line{label: "Subtotal", value: w.money(l.Price.Amount - extras)})
 	}
 	for _, extra := range []struct {
 		label, detail string
 		minor         int64
 	}{{"Discount", b.Promo, -b.Discount}, {"Shipping", "", b.Shipping}, {"Tax", "", b.Tax}} {
-		if extra.minor != 0 {
+		if extra.minor != 0 || extra.detail != "" {
 			v.lines = append(v.lines, line{label: extra.label, detail: extra.detail, value: w.money(extra.minor)})
 		}
 	}

@@ -95,6 +95,9 @@ func (c *checker) key(at string, mode pay.Mode, k ProvisionKey) {
 			c.bad.Add(at+"secret", "invalid", "must be paylink_<mode>_sk_ and at least 16 characters, 255 in all")
 		}
 	}
+	if k.API == "xfers" && k.APIKey != "" && !strings.HasPrefix(k.APIKey, string(mode)+"_") { // the key alone tells the mode
+		c.bad.Add(at+"api_key", "invalid", "must begin with test_ or live_, as the merchant's mode is")
+	}
 	c.sameSecret(at+own.secret, k)
 }
 

@@ -52,6 +52,10 @@ func (d odd) Refund(ctx context.Context, o processor.Order) (processor.Outcome, 
 	return d.do(ctx, o)
 }
 
+func (odd) Settlements(context.Context, pay.Tenant, string) ([]processor.Settled, string, error) {
+	return nil, "", nil
+}
+
 func (odd) VerifyCallback(_ pay.Tenant, _ http.Header, raw []byte) (e processor.Evidence, err error) {
 	return e, json.Unmarshal(raw, &e)
 }

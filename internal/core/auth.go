@@ -66,6 +66,17 @@ func (c *Core) grants(ctx context.Context, dialect, hash string) (grants []Grant
 	return grants, err
 }
 
+// Choose is the first grant with this secret. A credential that is unknown, and
+// so has no grants, costs a comparison as well.
+func Choose(grants []Grant, secret string) (chosen Grant, ok bool) {
+	for _, g := range append(grants[:len(grants):len(grants)], Grant{}) {
+		if auth.Equal(g.Secret, secret) && g.Secret != "" && !ok {
+			chosen, ok = g, true
+		}
+	}
+	return chosen, ok
+}
+
 // maxTokenLife bounds short-lived tokens (THREATS 5).
 const maxTokenLife = time.Hour
 

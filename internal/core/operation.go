@@ -236,7 +236,7 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 	if pay.KindOf(err) == pay.Conflict {
 		c.metrics.Alarm("illegal_transition")
 		c.log.Warn("an outcome asks for a move that cannot be", "operation", o.ID, "attempt", a.ID, "err", err)
-		tab.Events, tab.Entries, tab.Operations = nil, nil, nil
+		tab.Events, tab.Entries, tab.Lines, tab.Operations = nil, nil, nil, nil
 		return nil
 	}
 	return err

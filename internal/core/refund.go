@@ -79,10 +79,15 @@ func (c *Core) SimulateSettlement(ctx context.Context, who pay.Caller, id pay.Li
 	if _, err := c.Link(ctx, who, id); err != nil {
 		return LinkView{}, err
 	}
-	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(_ *store.Tx, tab *store.Held) error {
+	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
 		settled := false
 		for _, p := range tab.Payments {
 			if p.State == pay.PaymentApplied && p.SettledAt.IsZero() {
+				lines, err := tx.SettlementsOf(ctx, tab.Link.Tenant, tab.Link.ID, p.ID)
+				if err != nil {
+					return err
+				}
+				tab.Lines = append(tab.Lines, lines...)
 				if err := tab.SettleFunds(p.ID); err != nil {
 					return err
 				}

@@ -64,6 +64,9 @@ type verifier struct {
 
 func (v *verifier) tenant(ctx context.Context, t pay.Tenant) error {
 	walk := v.snapshot.Walk(t)
+	if err := v.lone(ctx, walk, t); err != nil {
+		return err
+	}
 	for {
 		links, err := walk.NextLinks(ctx)
 		if err != nil {
@@ -90,11 +93,12 @@ func (v *verifier) tenant(ctx context.Context, t pay.Tenant) error {
 	n := walk.Seen()
 	v.seen.Links, v.seen.Events, v.seen.Payments = v.seen.Links+n.Links, v.seen.Events+n.Events, v.seen.Payments+n.Payments
 	v.seen.Attempts, v.seen.Entries = v.seen.Attempts+n.Attempts, v.seen.Entries+n.Entries
+	v.seen.Lines += n.Lines
 	return v.deliveries(ctx, t)
 }
 
 // strayRule is the rule that a row without a link breaks.
-var strayRule = map[string]string{"events": "E2", "payments": "E5", "attempts": "E5", "entries": "M9", "links": "E5"}
+var strayRule = map[string]string{"events": "E2", "payments": "E5", "attempts": "E5", "entries": "M9", "settlements": "M10", "links": "E5"}
 
 // row names a row for a person.
 func row(t pay.Tenant, names ...string) string {
@@ -103,6 +107,21 @@ func row(t pay.Tenant, names ...string) string {
 		text += []string{" link ", " "}[min(i, 1)] + n
 	}
 	return text
+}
+
+// lone proves what of the ledger and the settlements belongs to no link.
+func (v *verifier) lone(ctx context.Context, walk *store.Walk, t pay.Tenant) error {
+	p := newLinkProof(store.StoredLink{Link: pay.Link{Tenant: t}})
+	if err := walk.Entries(ctx, "", p.entry); err != nil {
+		return err
+	}
+	if err := p.endMovement(); err != nil {
+		return err
+	}
+	if err := walk.Lines(ctx, "", p.line); err != nil {
+		return err
+	}
+	return p.everyLine()
 }
 
 // link proves one link with all that hangs off it.
@@ -115,6 +134,15 @@ func (v *verifier) link(ctx context.Context, walk *store.Walk, l store.StoredLin
 		return err
 	}
 	if err := walk.Entries(ctx, l.Link.ID, p.entry); err != nil {
+		return err
+	}
+	if err := p.endMovement(); err != nil {
+		return err
+	}
+	if err := p.everyMovement(); err != nil {
+		return err
+	}
+	if err := walk.Lines(ctx, l.Link.ID, p.line); err != nil {
 		return err
 	}
 	if err := p.finish(); err != nil {
@@ -186,6 +214,7 @@ func (v *verifier) nothingElse(ctx context.Context) error {
 	}{
 		{"links", v.total.Links, v.seen.Links}, {"events", v.total.Events, v.seen.Events}, {"payments", v.total.Payments, v.seen.Payments},
 		{"attempts", v.total.Attempts, v.seen.Attempts}, {"entries", v.total.Entries, v.seen.Entries},
+		{"settlements", v.total.Lines, v.seen.Lines},
 	} {
 		if n.have != n.seen {
 			return &Breach{strayRule[n.table], "table " + n.table, fmt.Sprintf("%d of %d rows belong to no merchant", n.have-n.seen, n.have)}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -34,10 +33,7 @@ type linkProof struct {
 	refunds                map[pay.RefundID]pay.Refund
 	drift                  error // the first row that its events do not tell of
 
-	movement       movement
-	moved          map[string]bool
-	ledger, back   int64 // captures that count and refunds of them, by the ledger
-	surplus        map[pay.AttemptID]int64
+	ledgerProof
 	surplusRefunds []pay.RefundID
 }
 
@@ -45,7 +41,7 @@ func newLinkProof(l store.StoredLink) *linkProof {
 	return &linkProof{
 		row: l, states: map[string]string{}, bodies: map[string][sha256.Size]byte{}, slots: map[string]pay.PaymentID{},
 		captured: map[pay.AttemptID]int64{}, refunds: map[pay.RefundID]pay.Refund{},
-		moved: map[string]bool{}, surplus: map[pay.AttemptID]int64{},
+		ledgerProof: newLedgerProof(),
 	}
 }
 
@@ -90,6 +86,7 @@ type totals struct {
 	Applied  int64 `json:"applied"`
 	Released int64 `json:"released"`
 	Refunded int64 `json:"refunded"`
+	Settled  int64 `json:"settled"`
 }
 
 // event proves E2 and E4 of the next event.
@@ -118,6 +115,10 @@ func (p *linkProof) event(e store.StoredEvent) error {
 		return p.breach("E4", "event %d: its personal part is not the one that was hashed", e.Seq)
 	}
 	p.atUS, p.hash, p.personal, p.snapshot = e.AtUS, e.Hash, e.Personal, r.Snapshot.Link
+	if r.Entity == "split" || r.Entity == "settlement" {
+		p.told[string(r.ID)] = r.Kind
+		p.lineStates[r.EntityID] = r.To
+	}
 	return p.change(r)
 }
 
@@ -183,9 +184,12 @@ func (p *linkProof) payment(r store.StoredPayment) error {
 		}
 	}
 	for _, a := range r.Payment.Attempts {
-		if err := p.shared(a); err != nil {
+		if err := p.shared(r.ID, a); err != nil {
 			return err
 		}
+	}
+	if !r.Payment.SettledAt.IsZero() {
+		p.settledAt[r.ID] = r.Payment.SettledAt
 	}
 	for _, f := range r.Payment.Refunds {
 		p.refunds[f.ID] = f
@@ -216,30 +220,6 @@ func (p *linkProof) attempt(a store.StoredAttempt, refunds []pay.Refund) error {
 		return p.breach("M4", "attempt %s has refunded %d and refunding %d, its refunds sum to %d and %d", a.ID, a.Refunded, a.Refunding, refunded, refunding)
 	}
 	p.captured[a.ID] = a.Captured
-	return nil
-}
-
-// shared proves M7 and M8 of an attempt whose money counts and was shared out.
-func (p *linkProof) shared(a pay.Attempt) error {
-	if a.Shares == nil {
-		return nil
-	}
-	if !p.row.Link.Priced(a) {
-		return p.breach("M7", "attempt %s counts and was for %d %s, which is not what the link asks for", a.ID, a.Requested, a.Currency)
-	}
-	var shares, reversed int64
-	for i, share := range a.Shares {
-		shares += share
-		if i < len(a.Reversed) {
-			reversed += a.Reversed[i]
-			if a.Reversed[i] < 0 || a.Reversed[i] > share {
-				return p.breach("M8", "attempt %s reversed %d of share %d, which is %d", a.ID, a.Reversed[i], i, share)
-			}
-		}
-	}
-	if shares != a.Captured || reversed != a.Refunded {
-		return p.breach("M8", "attempt %s captured %d and refunded %d, its shares sum to %d and %d", a.ID, a.Captured, a.Refunded, shares, reversed)
-	}
 	return nil
 }
 
@@ -277,95 +257,11 @@ func (p *linkProof) replayed(r store.StoredPayment) error {
 	return nil
 }
 
-// movement is the ledger's lines of one movement, as sums by account.
-type movement struct {
-	name                       string
-	sums                       map[pay.Currency]int64
-	processor, shares, surplus int64
-}
-
-func (p *linkProof) entry(e store.StoredEntry) error {
-	if e.Movement != p.movement.name {
-		if err := p.endMovement(); err != nil {
-			return err
-		}
-		p.movement = movement{name: e.Movement, sums: map[pay.Currency]int64{}}
-	}
-	m := &p.movement
-	m.sums[e.Currency] += e.Amount
-	account, _, _ := strings.Cut(e.Account, ":")
-	switch account {
-	case "processor":
-		m.processor += e.Amount
-	case "surplus":
-		m.surplus -= e.Amount
-	default:
-		m.shares -= e.Amount
-	}
-	return nil
-}
-
-// endMovement proves M8 and M9 of a whole movement.
-func (p *linkProof) endMovement() error {
-	m := p.movement
-	if m.name == "" {
-		return nil
-	}
-	for currency, sum := range m.sums {
-		if sum != 0 {
-			return p.breach("M9", "movement %s sums to %d %s, not to zero", m.name, sum, currency)
-		}
-	}
-	p.moved[m.name] = true
-	kind, id, _ := strings.Cut(m.name, ":")
-	switch kind {
-	case "capture":
-		captured, ok := p.captured[pay.AttemptID(id)]
-		if !ok {
-			return p.breach("M9", "movement %s is of an attempt that is not there", m.name)
-		}
-		if m.processor != captured || m.shares+m.surplus != captured {
-			return p.breach("M8", "movement %s shares out %d of %d, the attempt captured %d", m.name, m.shares+m.surplus, m.processor, captured)
-		}
-		p.ledger += m.shares
-		if m.surplus != 0 {
-			p.surplus[pay.AttemptID(id)] = m.surplus
-		}
-	case "refund":
-		f, ok := p.refunds[pay.RefundID(id)]
-		if !ok || f.State != pay.RefundSucceeded || m.processor != -f.Amount {
-			return p.breach("M9", "movement %s gives back %d, the refund is %d and %q", m.name, -m.processor, f.Amount, f.State)
-		}
-		p.back -= m.shares
-	default:
-		return p.breach("M9", "movement %s is of no known kind", m.name)
-	}
-	return nil
-}
-
 // finish proves what events, payments and ledger have in common with the row.
 func (p *linkProof) finish() error {
-	if err := p.endMovement(); err != nil {
-		return err
-	}
-	for _, prove := range []func() error{p.everyMovement, p.totals, p.surplusReturns, func() error { return p.drift }, p.replay} {
+	for _, prove := range []func() error{p.splits, p.totals, p.everyLine, p.surplusReturns, func() error { return p.drift }, p.replay} {
 		if err := prove(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// everyMovement proves that all money that moved is in the ledger (M9).
-func (p *linkProof) everyMovement() error {
-	for id, captured := range p.captured {
-		if captured > 0 && !p.moved["capture:"+string(id)] {
-			return p.breach("M9", "attempt %s captured %d, the ledger has no such movement", id, captured)
-		}
-	}
-	for id, f := range p.refunds {
-		if f.State == pay.RefundSucceeded && !p.moved["refund:"+string(id)] {
-			return p.breach("M9", "refund %s gave back %d, the ledger has no such movement", id, f.Amount)
 		}
 	}
 	return nil
@@ -394,22 +290,8 @@ func (p *linkProof) totals() error {
 	if r.Link.Refunded != p.back || last.Refunded != p.back {
 		return p.breach("M11", "refunded is %d, the ledger sums to %d, the newest event tells of %d", r.Link.Refunded, p.back, last.Refunded)
 	}
-	return nil
-}
-
-// surplusReturns proves that money that does not count is on its way back (5.6).
-func (p *linkProof) surplusReturns() error {
-	back := map[pay.AttemptID]int64{}
-	for id, f := range p.refunds {
-		if f.Reason == "surplus" {
-			back[f.Attempt] += f.Amount
-			p.surplusRefunds = append(p.surplusRefunds, id)
-		}
-	}
-	for id, minor := range p.surplus {
-		if back[id] != minor {
-			return p.breach("5.6", "attempt %s took %d too much, refunds of it sum to %d", id, minor, back[id])
-		}
+	if last.Settled != r.Link.Settled || p.settled != r.Link.Settled {
+		return p.breach("M11", "settled is %d, settlement lines sum to %d, the newest event tells of %d", r.Link.Settled, p.settled, last.Settled)
 	}
 	return nil
 }

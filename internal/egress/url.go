@@ -88,7 +88,7 @@ func (g guard) checkHost(u *url.URL, port uint16) (string, error) {
 	if a, err := netip.ParseAddr(host); err == nil && a.Zone() == "" && a.Is6() == bracketed {
 		a = a.Unmap()
 		if !g.exempt(a) && !slices.Contains(g.ports, port) {
-			return "", errPort
+			return "", g.wrongPort()
 		}
 		if err := g.check(netip.AddrPortFrom(a, port)); err != nil {
 			return "", err
@@ -108,12 +108,19 @@ func (g guard) checkHost(u *url.URL, port uint16) (string, error) {
 		return "", errBlocked
 	}
 	if !slices.Contains(g.ports, port) {
-		return "", errPort
+		return "", g.wrongPort()
 	}
 	return host, nil
 }
 
-var errPort = invalid("the URL has a port that is not allowed")
+// wrongPort names the ports that are not wrong.
+func (g guard) wrongPort() *Error {
+	var list []string
+	for _, p := range g.ports {
+		list = append(list, strconv.Itoa(int(p)))
+	}
+	return invalid("the URL has a port that is not allowed; these are: " + strings.Join(list, ", "))
+}
 
 // isName tells whether s, in lower case, is the name of a host. A name that
 // ends in a number is an address in disguise (0x7f.1, 2130706433, 127.1).

@@ -121,7 +121,6 @@ func (l Link) validatePrice(bad *Faults) {
 			bad.Add(fmt.Sprintf("items[%d].quantity", i), "too_small", "must not be negative")
 		}
 	}
-	fixed, isFixed := p.Fixed()
 	l.validateSplits(bad)
 }
 

@@ -113,6 +113,7 @@ func (s AttemptState) Live() bool {
 type Attempt struct {
 	ID           AttemptID    `json:"id"`
 	Payment      PaymentID    `json:"payment"`
+	Number       int64        `json:"number,omitempty"` // 1, 2, … within a link that has one sum to be paid; 0 on others
 	State        AttemptState `json:"state"`
 	Processor    string       `json:"processor"`
 	Method       MethodID     `json:"method"`

@@ -189,7 +189,7 @@ func (c Cart) code(named string, bad *Faults) DiscountCode {
 		return DiscountCode{}
 	}
 	for _, code := range c.Codes {
-		if strings.ToLower(code.Code) == strings.ToLower(named) {
+		if strings.EqualFold(code.Code, named) {
 			return code
 		}
 	}

@@ -243,8 +243,12 @@ func LoneLine(tenant Tenant, told Told, now time.Time) (Settlement, []Entry) {
 
 // Balance is what a merchant's ledger sums to in one currency, in minor units.
 type Balance struct {
-	Currency  Currency
-	Pending   int64 // taken and not settled
-	Available int64 // settled, less all that is on hold
-	Held      int64 // of splits on hold, whether it is settled or not
+	Currency Currency
+	Pending  int64 // taken and not settled
+	Settled  int64 // settled, less fees
+	Held     int64 // of splits on hold, whether it is settled or not
 }
+
+// Available is what a payout may come to: what is settled, less all that is on
+// hold (M10). Less than zero only where more was settled back than came in.
+func (b Balance) Available() int64 { return min(b.Settled, max(b.Settled-b.Held, 0)) }

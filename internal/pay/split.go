@@ -24,12 +24,12 @@ func (l Link) weights(whole int64) (weights []int64, ok bool) {
 // that came by one price: amounts in proportion to the fixed price they are
 // part of, percentages as they are (M8).
 func (l Link) shared(whole int64) []int64 {
-	base := l.Price.Amount
-	if l.Price.Open {
+	base, fixed := l.Price.Fixed()
+	if !fixed {
 		base = 1 // percentages alone
 	}
 	weights, ok := l.weights(base)
-	if !ok {
+	if !ok || base == 0 {
 		return append(make([]int64, len(l.Splits)), whole)
 	}
 	return Allocate(whole, weights)
@@ -49,7 +49,8 @@ func (t *Tab) shares(a *Attempt, minor int64) []int64 {
 			given = append(given, a.Shares)
 		}
 	}
-	return piece(minor, t.Link.shared(t.Link.Price.Amount), given...)
+	total, _ := t.Link.Total()
+	return piece(minor, t.Link.shared(total), given...)
 }
 
 func piece(minor int64, left []int64, given ...[]int64) []int64 {
@@ -66,6 +67,10 @@ func (l Link) validateSplits(bad *Faults) {
 		bad.Add("splits", "too_many", "must be at most 100")
 		return
 	}
+	base, fixed := l.Price.Fixed()
+	if base = min(max(base, 0), MaxMinor); !fixed {
+		base = 1
+	}
 	fits := true
 	for i, s := range l.Splits {
 		at := fmt.Sprintf("splits[%d].", i)
@@ -81,11 +86,7 @@ func (l Link) validateSplits(bad *Faults) {
 		case s.Percent > 0 && s.Amount > 0:
 			bad.Add(at+"percent", "not_both", "cannot be given together with amount")
 		}
-		fits = fits && s.Amount >= 0 && s.Amount <= MaxMinor && s.Percent >= 0 && s.Percent <= wholePercent && (s.Amount == 0 || !l.Price.Open)
-	}
-	base := min(max(l.Price.Amount, 0), MaxMinor)
-	if l.Price.Open {
-		base = 1
+		fits = fits && s.Amount >= 0 && s.Amount <= MaxMinor && s.Percent >= 0 && s.Percent <= wholePercent && (s.Amount == 0 || fixed)
 	}
 	if fits {
 		_, fits = l.weights(base)

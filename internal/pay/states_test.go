@@ -65,6 +65,7 @@ func (t *Tab) facts() Tab {
 		c.Payments[i].Attempts = slices.Clone(c.Payments[i].Attempts)
 		c.Payments[i].Refunds = slices.Clone(c.Payments[i].Refunds)
 	}
+	c.Lines = slices.Clone(t.Lines)
 	return c
 }
 

@@ -177,7 +177,7 @@ func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 		return nil, nil, err
 	}
 	p.Attempts = append(p.Attempts, Attempt{
-		ID: AttemptID(NewID("att", t.Now)), Payment: p.ID, State: AttemptCreated, Processor: b.Processor, Method: b.Method,
+		ID: AttemptID(NewID("att", t.Now)), Payment: p.ID, Number: t.nextAttempt(), State: AttemptCreated, Processor: b.Processor, Method: b.Method,
 		Currency: t.Link.Price.Currency, Requested: q.Total, Manual: t.Link.Use.Manual, GraceS: b.GraceS, From: b.From, Consent: b.Consent,
 		CreatedAt: t.Now, UpdatedAt: t.Now,
 	})
@@ -288,6 +288,20 @@ func (t *Tab) freeSlot(id PaymentID) (slot string, ok bool) {
 func (t *Tab) nextNumber() (n int64) {
 	for _, p := range t.Payments {
 		n = max(n, p.Number)
+	}
+	return n + 1
+}
+
+// nextAttempt is the number of the attempt that is about to begin. Where a link
+// may be paid any number of times not all of its payments are here to count.
+func (t *Tab) nextAttempt() (n int64) {
+	if _, one := t.Link.Total(); !one {
+		return 0
+	}
+	for _, p := range t.Payments {
+		for _, a := range p.Attempts {
+			n = max(n, a.Number)
+		}
 	}
 	return n + 1
 }

@@ -20,6 +20,8 @@ type SandboxJournal interface {
 	Act(ctx context.Context, t pay.Tenant, ref string, key pay.OperationID, f func(p *SandboxPayment) (SandboxLine, error)) (line SandboxLine, replay bool, err error)
 	// Line is the line of t with key; false when there is none.
 	Line(ctx context.Context, t pay.Tenant, key pay.OperationID) (SandboxLine, bool, error)
+	// Lines are at most limit lines of t whose key comes after another, by key.
+	Lines(ctx context.Context, t pay.Tenant, after pay.OperationID, limit int) ([]SandboxLine, error)
 	// Payment is the payment of t with ref; false when there is none.
 	Payment(ctx context.Context, t pay.Tenant, ref string) (SandboxPayment, bool, error)
 	// DuePayments are at most limit payments of all tenants whose DueAt is set

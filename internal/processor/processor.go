@@ -23,6 +23,10 @@ type Driver interface {
 	Capture(ctx context.Context, o Order) (Outcome, error)
 	Void(ctx context.Context, o Order) (Outcome, error)
 	Refund(ctx context.Context, o Order) (Outcome, error)
+	// Settlements is what the processor has settled for t, a page at a time:
+	// after is the next of the page before, empty at first; next is empty at the
+	// end. A line may come again, with the same figures.
+	Settlements(ctx context.Context, t pay.Tenant, after string) (lines []Settled, next string, err error)
 	// VerifyCallback checks raw as it came and says what it proves.
 	// Errors: pay.ErrUnauthorized, before anything of raw is believed.
 	VerifyCallback(t pay.Tenant, header http.Header, raw []byte) (Evidence, error)

@@ -86,6 +86,11 @@ func (s Sandbox) Line(ctx context.Context, t pay.Tenant, key pay.OperationID) (p
 	return s.Store.sandboxLine(ctx, t, key)
 }
 
+// Lines implements processor.SandboxJournal.
+func (s Sandbox) Lines(ctx context.Context, t pay.Tenant, after pay.OperationID, limit int) ([]processor.SandboxLine, error) {
+	return s.Store.sandboxLines(ctx, `merchant = $1 AND mode = $2 AND key > $3 ORDER BY key LIMIT $4`, t.Merchant, t.Mode, after, limit)
+}
+
 // Payment implements processor.SandboxJournal.
 func (s Sandbox) Payment(ctx context.Context, t pay.Tenant, ref string) (processor.SandboxPayment, bool, error) {
 	return s.Store.sandboxPayment(ctx, t, ref, "")
@@ -108,8 +113,12 @@ func (s Sandbox) DuePayments(ctx context.Context, now time.Time, limit int) (lis
 
 // SandboxLines lists the whole journal of a tenant in time order: what the
 // processor says it did, to compare the books with.
-func (s *Store) SandboxLines(ctx context.Context, t pay.Tenant) (list []processor.SandboxLine, err error) {
-	err = s.each(ctx, `SELECT body FROM sandbox_journal WHERE merchant = $1 AND mode = $2 ORDER BY at, key`, []any{t.Merchant, t.Mode}, func(r rows) error {
+func (s *Store) SandboxLines(ctx context.Context, t pay.Tenant) ([]processor.SandboxLine, error) {
+	return s.sandboxLines(ctx, `merchant = $1 AND mode = $2 ORDER BY at, key`, t.Merchant, t.Mode)
+}
+
+func (q queries) sandboxLines(ctx context.Context, where string, args ...any) (list []processor.SandboxLine, err error) {
+	err = q.each(ctx, `SELECT body FROM sandbox_journal WHERE `+where, args, func(r rows) error {
 		var body string
 		if err := r.Scan(&body); err != nil {
 			return err

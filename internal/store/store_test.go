@@ -215,6 +215,12 @@ func TestDatabaseHoldsTheRules(t *testing.T) {
 			`UPDATE payments SET link = '0NOSUCHONE'`,
 			`UPDATE attempts SET payment = 'pay_none'`,
 			`UPDATE operations SET due_at = NULL`,
+			`INSERT INTO settlements (merchant, mode, movement, link, payment, processor, state, currency, amount, reference, created_at, settled_at, updated_at)
+				VALUES ('shop', 'test', 'fee:1', '', '', 'p', 'settled', 'USD', 1, '', 1, 1, 1), ('shop', 'test', 'fee:1', '', '', 'p', 'settled', 'USD', 1, '', 1, 1, 1)`,
+			`INSERT INTO settlements (merchant, mode, movement, link, payment, processor, state, currency, amount, reference, created_at, settled_at, updated_at)
+				VALUES ('shop', 'test', 'fee:2', '', '', 'p', 'settled', 'USD', 1, '', 1, 0, 1)`,
+			`INSERT INTO settlements (merchant, mode, movement, link, payment, processor, state, currency, amount, reference, created_at, settled_at, updated_at)
+				VALUES ('shop', 'test', 'fee:3', '', '', 'p', 'lost', 'USD', 1, '', 1, 0, 1)`,
 			`INSERT INTO payments (merchant, mode, id, link, number, slot, state, currency, requested, created_at, body)
 				SELECT merchant, mode, 'pay_second', link, 2, slot, 'open', currency, requested, created_at, body FROM payments`,
 			`INSERT INTO payments (merchant, mode, id, link, number, slot, state, currency, requested, created_at, body)

@@ -155,7 +155,7 @@ func (tx *Tx) CreateTab(ctx context.Context, tab *pay.Tab) (stored bool, err err
 }
 
 // Save stores what changed on the tab: link, payments, attempts, entries,
-// operations, events and a delivery of each event to each endpoint that wants it.
+// settlement lines, operations, events and a delivery of each event to each endpoint that wants it.
 // Errors: pay.ErrLinkChanged; pay.ErrTaken when another has the reservation;
 // pay.ErrBound when another attempt has the processor's payment.
 func (tx *Tx) Save(ctx context.Context, h *Held) error {
@@ -176,6 +176,14 @@ func (tx *Tx) Save(ctx context.Context, h *Held) error {
 	}
 	for _, e := range h.Entries {
 		if err := tx.insertEntry(ctx, h.Link, e); err != nil {
+			return err
+		}
+	}
+	for _, s := range h.Lines {
+		if s.State == s.Was {
+			continue
+		}
+		if err := tx.putSettlement(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,7 @@ type Counts struct {
 	Attempts   int64 `json:"attempts"`
 	Events     int64 `json:"events"`
 	Entries    int64 `json:"entries"`
+	Lines      int64 `json:"settlement_lines"`
 	Deliveries int64 `json:"deliveries"`
 	Locators   int64 `json:"locators"`
 }
@@ -41,7 +42,7 @@ type Counts struct {
 func (s *Snapshot) Counts(ctx context.Context) (c Counts, err error) {
 	for table, n := range map[string]*int64{
 		"links": &c.Links, "payments": &c.Payments, "attempts": &c.Attempts, "events": &c.Events,
-		"entries": &c.Entries, "deliveries": &c.Deliveries, "locators": &c.Locators,
+		"entries": &c.Entries, "settlements": &c.Lines, "deliveries": &c.Deliveries, "locators": &c.Locators,
 	} {
 		if err := s.one(ctx, `SELECT count(*) FROM `+table, nil, n); err != nil {
 			return c, fmt.Errorf("counting %s: %w", table, err)
@@ -122,6 +123,7 @@ type StoredEntry struct {
 type place struct {
 	link pay.LinkID
 	n    int64
+	mid  pay.PaymentID
 	tail string
 }
 
@@ -189,6 +191,7 @@ type Walk struct {
 	payments cursor[StoredPayment]
 	attempts int64 // seen
 	entries  cursor[StoredEntry]
+	lines    cursor[pay.Settlement]
 }
 
 // Walk begins to walk a tenant.
@@ -198,6 +201,7 @@ func (s *Snapshot) Walk(t pay.Tenant) *Walk {
 		events:   cursor[StoredEvent]{read: s.eventPage(t), at: func(e StoredEvent) place { return place{link: e.Link, n: e.Seq} }},
 		payments: cursor[StoredPayment]{read: s.paymentPage(t), at: func(p StoredPayment) place { return place{link: p.Payment.Link, n: p.Payment.Number} }},
 		entries:  cursor[StoredEntry]{read: s.entryPage(t), at: func(e StoredEntry) place { return place{link: e.Link, n: e.Line, tail: e.Movement} }},
+		lines:    cursor[pay.Settlement]{read: s.linePage(t), at: func(l pay.Settlement) place { return place{link: l.Link, mid: l.Payment, tail: l.Movement} }},
 	}
 }
 
@@ -235,9 +239,14 @@ func (w *Walk) Entries(ctx context.Context, link pay.LinkID, fn func(StoredEntry
 	return w.entries.of(ctx, link, fn)
 }
 
+// Lines gives fn the settlement lines of the link to come, by payment.
+func (w *Walk) Lines(ctx context.Context, link pay.LinkID, fn func(pay.Settlement) error) error {
+	return w.lines.of(ctx, link, fn)
+}
+
 // Seen are the rows walked so far; deliveries and locators are not walked.
 func (w *Walk) Seen() Counts {
-	return Counts{Links: w.links.seen, Payments: w.payments.seen, Attempts: w.attempts, Events: w.events.seen, Entries: w.entries.seen}
+	return Counts{Links: w.links.seen, Payments: w.payments.seen, Attempts: w.attempts, Events: w.events.seen, Entries: w.entries.seen, Lines: w.lines.seen}
 }
 
 // Stray names a table and the link of a row in it that belongs to no link of
@@ -252,6 +261,7 @@ func (w *Walk) Stray(ctx context.Context) (table string, link pay.LinkID, err er
 		{"events", func() error { return w.events.of(ctx, afterAll, nil) }, &w.events.stray},
 		{"payments", func() error { return w.payments.of(ctx, afterAll, nil) }, &w.payments.stray},
 		{"entries", func() error { return w.entries.of(ctx, afterAll, nil) }, &w.entries.stray},
+		{"settlements", func() error { return w.lines.of(ctx, afterAll, nil) }, &w.lines.stray},
 	}
 	for _, s := range stop {
 		if err := s.pass(); err != nil || *s.stray != "" {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -170,6 +171,10 @@ func panicError(p any) error {
 	return &pay.Error{Kind: pay.Internal, Code: "internal_error", Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 }
 
+// callerID is the form of the number a caller may give its request. It finds
+// the line in the log and decides nothing.
+var callerID = regexp.MustCompile(`^[A-Za-z0-9-]{1,50}$`)
+
 // logRequest writes the request's one line. The route's pattern stands for the
 // path: paths carry tokens.
 func logRequest(log *slog.Logger, r *http.Request, w *recorder, in *info, took time.Duration) {
@@ -177,6 +182,9 @@ func logRequest(log *slog.Logger, r *http.Request, w *recorder, in *info, took t
 	attrs := []slog.Attr{
 		slog.String("request_id", in.id), slog.String("method", r.Method), slog.String("route", in.route),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took),
+	}
+	if id := r.Header.Get("Request-Id"); callerID.MatchString(id) && !pay.HasCardNumber(id) {
+		attrs = append(attrs, slog.String("caller_request_id", id))
 	}
 	if in.err != nil {
 		var e *pay.Error

@@ -57,9 +57,9 @@ var titleOf = map[pay.Kind]string{
 	pay.Unavailable:  "Not available for the moment",
 }
 
-// known is err as a *pay.Error: a deadline that passed is Unavailable, and
+// ErrorOf is err as a *pay.Error: a deadline that passed is Unavailable, and
 // anything else that is not ours an Internal error without a word of it.
-func known(err error) *pay.Error {
+func ErrorOf(err error) *pay.Error {
 	var e *pay.Error
 	switch {
 	case errors.As(err, &e):
@@ -72,7 +72,7 @@ func known(err error) *pay.Error {
 
 // Status is the HTTP status of err in the native API.
 func Status(err error) int {
-	e := known(err)
+	e := ErrorOf(err)
 	if status, ok := statusOfCode[e.Code]; ok {
 		return status
 	}
@@ -84,7 +84,7 @@ func Status(err error) int {
 
 // RetryAfter is the Retry-After of err in seconds; 0 when it has none.
 func RetryAfter(err error) int {
-	e := known(err)
+	e := ErrorOf(err)
 	switch e.Kind {
 	case pay.TooMany, pay.KeyBusy, pay.Unavailable:
 		return max(e.RetryAfter, 1)
@@ -111,7 +111,7 @@ type problemField struct {
 
 // Problem words err as application/problem+json. What err wraps is not shown.
 func Problem(w http.ResponseWriter, r *http.Request, err error) {
-	e := known(err)
+	e := ErrorOf(err)
 	p := problem{
 		Type: "/docs#error-" + e.Code, Title: titleOf[e.Kind], Status: Status(e),
 		Detail: e.Detail, Code: e.Code, RequestID: RequestID(r),

@@ -7,6 +7,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -111,3 +112,20 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+const maxBearer = 512 // bytes of a token that are looked at
+
+// Bearer is the token in "Authorization: Bearer …"; empty without one, with two
+// such headers, and when it is longer than any token is.
+func Bearer(r *http.Request) string {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxBearer {
+		return ""
+	}
+	return token
+}

@@ -319,3 +319,17 @@ func TestLimiterMemory(t *testing.T) {
 		t.Errorf("%d keys are kept", n)
 	}
 }
+
+func TestBearer(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		want    string
+	}{
+		{[]string{"Bearer abc"}, "abc"}, {[]string{"bearer  abc "}, "abc"}, {nil, ""}, {[]string{"Bearer"}, ""}, {[]string{"Basic abc"}, ""},
+		{[]string{"Bearer abc", "Bearer abc"}, ""}, {[]string{"Bearer " + strings.Repeat("a", maxBearer+1)}, ""},
+	} {
+		if got := Bearer(&http.Request{Header: http.Header{"Authorization": c.headers}}); got != c.want {
+			t.Errorf("%.40q: %q", c.headers, got)
+		}
+	}
+}

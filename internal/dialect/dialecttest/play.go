@@ -31,6 +31,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -42,6 +43,18 @@ var update = flag.Bool("update", false, "write the answers of conversations anew
 // Hook sees each pair as it was on the wire, such as to check it against an
 // API description. Both bodies can be read.
 type Hook func(t *testing.T, request *http.Request, answer *http.Response)
+
+// Each runs f for every conversation in testdata, as a subtest.
+func Each(t *testing.T, f func(t *testing.T, file string)) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no conversations in testdata: ", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { f(t, file) })
+	}
+}
 
 // Play talks to h as file says and fails t where an answer differs. vars are
 // known from the start; Play adds what the answers teach, in a copy.

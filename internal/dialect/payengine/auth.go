@@ -104,9 +104,15 @@ func (d *payengine) Authenticate(r *http.Request) (pay.Caller, error) {
 }
 
 // HasCredential knows a key as issued, and an encoded one without a password:
-// with one it is another provider's form as well.
+// with one it is another provider's form as well. A key that is read as Base64
+// may have a colon in it too, but then it is no text.
 func (d *payengine) HasCredential(r *http.Request) bool {
 	issued := basic(r)
-	_, password, encoded := decoded(issued)
-	return issued != "" && (!encoded || password == "")
+	user, password, encoded := decoded(issued)
+	return issued != "" && !(encoded && password != "" && visible(user+password))
+}
+
+// visible reports whether s is visible ASCII throughout.
+func visible(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }

@@ -177,6 +177,9 @@ func TestTransactionEvents(t *testing.T) {
 					t.Errorf("%s: %s is %v, want %v", kind, name, out.Data[name], value)
 				}
 			}
+			if token, there := out.Data["token"]; !there || token != nil {
+				t.Errorf("%s: token is %v", kind, token)
+			}
 			card := map[bool]string{true: "visa"}[i != 1]
 			code := map[bool]string{true: "A0000", false: pay.FailFunds}[status == "PASS"]
 			for name, value := range map[string]any{"status": status, "totalAmount": total, "cardType": card, "transactionID": transaction, "responseCode": code, "partialPayment": false} {

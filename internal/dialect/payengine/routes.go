@@ -6,6 +6,7 @@
 package payengine
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -221,10 +222,11 @@ func (d *payengine) list(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, out)
 }
 
-// number is a whole number of the query, or other when there is none.
+// number is a whole number of the query, or other when there is none. One that
+// is too large for us is the largest.
 func number(r *http.Request, name string, other int64) int64 {
 	n, err := strconv.ParseInt(r.URL.Query().Get(name), 10, 64)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return other
 	}
 	return n

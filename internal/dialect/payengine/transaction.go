@@ -10,6 +10,7 @@ import (
 // transaction is the data of PAYMENT_* events: what a published sample shows,
 // and the link that the transaction belongs to (sheet 7).
 type transaction struct {
+	Token        *string         `json:"token"` // of a kept card: none, so null
 	PaymentID    string          `json:"payment_id"`
 	MerchantID   string          `json:"merchant_id"`
 	AccountID    string          `json:"account_id"` // the merchant, in our words

@@ -1,11 +1,8 @@
 package payroc
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"paylink/internal/core"
@@ -37,7 +34,7 @@ func (d *payroc) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, ok := choose(grants, key)
+	grant, ok := core.Choose(grants, key)
 	if !ok {
 		return pay.ErrUnauthorized
 	}
@@ -48,24 +45,6 @@ func (d *payroc) authorize(w http.ResponseWriter, r *http.Request) error {
 	return web.JSON(w, http.StatusOK, tokenOut{
 		AccessToken: token, ExpiresIn: int64(tokenLife / time.Second), Scope: "payment-links payments", TokenType: "Bearer",
 	})
-}
-
-// choose is the first grant with this key. An unknown key costs a comparison
-// as well.
-func choose(grants []core.Grant, key string) (core.Grant, bool) {
-	given := sha256.Sum256([]byte(key))
-	found := -1
-	for i, g := range append(grants[:len(grants):len(grants)], core.Grant{}) {
-		want := sha256.Sum256([]byte(g.Secret))
-		same := subtle.ConstantTimeCompare(given[:], want[:]) == 1
-		if same && g.Secret != "" && found < 0 {
-			found = i
-		}
-	}
-	if found < 0 {
-		return core.Grant{}, false
-	}
-	return grants[found], true
 }
 
 // Authenticate says who calls: for the terminal that the path names, or for
@@ -86,7 +65,7 @@ func (d *payroc) Authenticate(r *http.Request) (pay.Caller, error) {
 
 // grants are the terminals that the bearer token acts for.
 func (d *payroc) grants(r *http.Request) ([]core.Grant, error) {
-	token := bearer(r)
+	token := web.Bearer(r)
 	if token == "" {
 		return nil, pay.ErrUnauthorized
 	}
@@ -114,21 +93,12 @@ func caller(g core.Grant, r *http.Request) pay.Caller {
 	return who
 }
 
-// bearer is the token in "Authorization: Bearer …", "" without one.
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
 // ourToken is the form of the tokens that core issues: 32 bytes in base64url.
 var ourToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // HasCredential knows an API key, our tokens, and any Bearer that the
 // provider's own clients send.
 func (d *payroc) HasCredential(r *http.Request) bool {
-	token := bearer(r)
+	token := web.Bearer(r)
 	return r.Header.Get("X-Api-Key") != "" || ourToken.MatchString(token) || token != "" && r.Header.Get("X-Fern-Language") != ""
 }

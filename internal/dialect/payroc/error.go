@@ -1,8 +1,6 @@
 package payroc
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -111,13 +109,7 @@ var resourceOf = []struct{ prefix, resource string }{
 
 // Fail words err.
 func (d *payroc) Fail(w http.ResponseWriter, r *http.Request, err error) {
-	var e *pay.Error
-	if !errors.As(err, &e) {
-		e = &pay.Error{Kind: pay.Internal}
-		if errors.Is(err, context.DeadlineExceeded) {
-			e.Kind = pay.Unavailable
-		}
-	}
+	e := web.ErrorOf(err)
 	p, ok := problemOfCode[e.Code]
 	if !ok {
 		if p, ok = problemOf[e.Kind]; !ok {

@@ -130,7 +130,7 @@ func readOrder(o object, single bool) (out wireOrder) {
 	if single {
 		out.OrderID = o.text("orderId", true, 1, maxOrderID, false)
 	}
-	out.Description = o.text("description", false, 1, maxDescription, true)
+	out.Description = o.text("description", false, 0, maxDescription, true)
 	if pay.HasCardNumber(out.Description) {
 		o.fault("description", "card_data_not_accepted", "must not hold a card number")
 	}

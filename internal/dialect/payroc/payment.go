@@ -407,8 +407,8 @@ func readCapture(body []byte, terminal string) (int64, error) {
 	}
 	var bad pay.Faults
 	o := object{of: of, bad: &bad}
-	named := o.text("processingTerminalId", false, 1, maxTerminal, false)
-	o.text("operator", false, 1, 50, false)
+	named := o.text("processingTerminalId", false, 0, maxTerminal, false)
+	o.text("operator", false, 0, 50, false)
 	amount := o.amount("amount", false)
 	if named != "" && named != terminal {
 		o.fault("processingTerminalId", codeValue, "must be the terminal of the payment")

@@ -59,7 +59,7 @@ func readShare(body []byte) (s pay.Share, err error) {
 	if wanted := o.flag("merchantCopy"); wanted != nil {
 		s.MerchantCopy = *wanted
 	}
-	s.Message = o.text("message", false, 1, maxMessage, true)
+	s.Message = o.text("message", false, 0, maxMessage, true)
 	for i, v := range o.list("recipients", true, maxRecipients) {
 		to, ok := o.item("recipients", i, v)
 		if !ok {

@@ -59,7 +59,7 @@ func (o object) member(name string, required bool) (v any, ok bool) {
 	return v, v != nil
 }
 
-// text is a string of least to most characters, 1 or more; an empty one is
+// text is a string of least to most characters; a required one that is empty is
 // missing.
 func (o object) text(name string, required bool, least, most int, lines bool) string {
 	v, ok := o.member(name, required)
@@ -72,7 +72,6 @@ func (o object) text(name string, required bool, least, most int, lines bool) st
 		o.fault(name, codeFormat, "must be a string")
 	case n == 0 && required:
 		o.fault(name, codeRequired, "must not be empty")
-	case n == 0:
 	case n < least || n > most:
 		o.fault(name, codeLength, fmt.Sprintf("must have %d to %d characters", least, most))
 	case !pay.CleanText(s, lines):

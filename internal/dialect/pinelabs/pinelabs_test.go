@@ -60,7 +60,7 @@ func TestSeedIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Metadata["OfferData"]) != 511 || !l.Use.Parts || l.Use.MinPart != 100 || l.Use.Max != 1 || l.Use.Manual {
+	if len(l.Metadata["OfferData"]) != 511 || !l.Use.Parts || l.Use.MinPart != 100 || l.Use.Max != 1 || l.Use.Manual || !l.AcceptLate {
 		t.Errorf("%+v", l.Use)
 	}
 	if !slices.Equal(l.Methods.Allowed, []pay.MethodID{pay.MethodCard, pay.MethodUPI}) {

@@ -74,7 +74,7 @@ func attemptsOf(payments []pay.Payment) (list []attempt) {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b attempt) int {
-		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.number(), a.number()))
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.Number, a.Number))
 	})
 	return list
 }
@@ -88,20 +88,12 @@ func lastOf(p pay.Payment) (a attempt, ok bool) {
 	return attempt{p.Attempts[i], p, i}, true
 }
 
-// number is the attempt's own within its link: 1 for the first. It is made of
-// the payment's number and the place in it alone, row by row of a triangle, so
-// that every attempt keeps its number whatever comes after.
-func (a attempt) number() uint32 {
-	x, y := uint64(max(a.payment.Number-1, 0)), uint64(a.index)
-	return uint32((x+y)*(x+y+1)/2 + y + 1)
-}
-
 // orderRef is our name of the attempt; attemptRef is the one a merchant sees as
 // merchant_order_ref.
-func (a attempt) orderRef(l pay.Link) string { return refOf(a.CreatedAt, l.ID, a.number()) }
+func (a attempt) orderRef(l pay.Link) string { return refOf(a.CreatedAt, l.ID, uint32(a.Number)) }
 
 func (a attempt) attemptRef(l pay.Link) string {
-	return refOf(l.CreatedAt, l.ID, shared) + "_" + strconv.FormatUint(uint64(a.number()), 10)
+	return refOf(l.CreatedAt, l.ID, shared) + "_" + strconv.FormatInt(a.Number, 10)
 }
 
 // verdict is how an attempt stands. Money that came for a link which could not

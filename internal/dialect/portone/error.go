@@ -93,10 +93,13 @@ func decodeAs(r *http.Request, v any, reason, prefix string) error {
 // wireFault is a fault of the decoder in the words of this wire.
 func wireFault(err error, reason, prefix string) error {
 	var e *pay.Error
-	if errors.As(err, &e) && e.Kind == pay.Invalid && len(e.Fields) > 0 {
-		return refuse(reason, prefix+strings.TrimSuffix(e.Fields[0].Path, ".")+" "+e.Fields[0].Detail)
+	if !errors.As(err, &e) || e.Kind != pay.Invalid || statusOfCode[e.Code] != 0 {
+		return err
 	}
-	return err
+	if len(e.Fields) == 0 {
+		return refuse(reason, prefix+e.Detail)
+	}
+	return refuse(reason, prefix+strings.TrimSuffix(e.Fields[0].Path, ".")+" "+e.Fields[0].Detail)
 }
 
 // fieldAt says which reason a field at fault has, and its name on this wire.

@@ -123,6 +123,24 @@ func TestTasksAtOnce(t *testing.T) {
 	})
 }
 
+// TestReceiveWhilePaying: a payer who was asked for a step and left does not
+// keep the task from paying.
+func TestReceiveWhilePaying(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := newWorld(t, o)
+		v := w.linkOf(t, "left", "")
+		if _, err := w.Card(v.Link, "4000000000003220"); err != nil {
+			t.Fatal(err)
+		}
+		if out := w.call("POST", "/api/v4/payment_links/"+v.Link.WireID+"/tasks", `{"data":{"attributes":{"action":"receive_payment"}}}`); out.Code != http.StatusOK {
+			t.Fatalf("%d %s", out.Code, out.Body)
+		}
+		if out := w.call("GET", "/api/v4/payment_links/"+v.Link.WireID, "").Body.String(); !strings.Contains(out, `"status":"paid"`) {
+			t.Error(out)
+		}
+	})
+}
+
 // told are the callbacks of a link: its statuses, each with the same body that
 // a read had at that moment where reads has one.
 func (w *world) told(t *testing.T, l pay.Link, wishes string, reads map[string]string) (statuses []string) {

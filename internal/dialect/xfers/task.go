@@ -18,8 +18,26 @@ type action struct {
 
 var actions = map[string]action{
 	"cancel":          {statusPending, false, (*core.Core).CancelLink},
-	"receive_payment": {statusPending, true, (*core.Core).SimulatePayment},
+	"receive_payment": {statusPending, true, receive},
 	"settle":          {statusPaid, true, (*core.Core).SimulateSettlement},
+}
+
+// receive pays as the payer would. A payment that waits for the payer makes
+// way, as it does when the payer chooses another; one that is on its way does not.
+func receive(c *core.Core, ctx context.Context, who pay.Caller, id pay.LinkID) (core.LinkView, error) {
+	view, err := c.Link(ctx, who, id)
+	if err != nil {
+		return view, err
+	}
+	for _, p := range view.Payments {
+		if last := p.Last(); p.State != pay.PaymentOpen || last == nil || last.State != pay.AttemptRequiresAction {
+			continue
+		}
+		if _, err := c.AbandonPayment(ctx, view.Link.Token, p.ID, who.RequestID); err != nil {
+			return view, err
+		}
+	}
+	return c.SimulatePayment(ctx, who, id)
 }
 
 // taskOut has no id. Its options are there for one client that cannot do

@@ -39,6 +39,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("refund", s.refund)
 	t.Run("refunds at once", s.refundTogether)
 	t.Run("unknown payment", s.unknownPayment)
+	t.Run("settlements", s.settlements)
 	if s.Manual {
 		t.Run("capture", s.capture)
 		t.Run("void", s.void)

@@ -49,6 +49,19 @@ func (m *memory) Line(_ context.Context, t pay.Tenant, key pay.OperationID) (pro
 	return l, ok, m.down
 }
 
+func (m *memory) Lines(_ context.Context, t pay.Tenant, after pay.OperationID, limit int) ([]processor.SandboxLine, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []processor.SandboxLine
+	for key, l := range m.lines {
+		if key == at(t, string(l.Key)) && l.Key > after {
+			list = append(list, l)
+		}
+	}
+	slices.SortFunc(list, func(a, b processor.SandboxLine) int { return cmp.Compare(a.Key, b.Key) })
+	return list[:min(limit, len(list))], m.down
+}
+
 func (m *memory) Payment(_ context.Context, t pay.Tenant, ref string) (processor.SandboxPayment, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,0 +1,51 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+
+	"paylink/internal/pay"
+	"paylink/internal/processor"
+)
+
+const (
+	settlePage = 200 // lines of the journal that are looked at together
+	feeShare   = 100 // the sandbox keeps one part in so many, rounded up
+)
+
+// Settlements settles at once whatever was captured in full and given back: a
+// capture less a fee of 1 %, rounded up, a refund without one.
+func (d *Driver) Settlements(ctx context.Context, t pay.Tenant, after string) (list []processor.Settled, next string, err error) {
+	if t.Mode != pay.Test {
+		return nil, "", nil
+	}
+	lines, err := d.journal.Lines(ctx, t, pay.OperationID(after), settlePage)
+	if err != nil {
+		return nil, "", fmt.Errorf("sandbox: settling: %w", err)
+	}
+	for _, l := range lines {
+		p, ok, err := d.journal.Payment(ctx, t, l.Ref)
+		if err != nil {
+			return nil, "", fmt.Errorf("sandbox: settling: %w", err)
+		}
+		next = string(l.Key)
+		if !ok || l.Result != "succeeded" {
+			continue
+		}
+		s := processor.Settled{At: l.At}
+		switch {
+		case l.Kind == string(pay.OpRefund):
+			s.Kind, s.Reference, s.Amount = processor.SettledRefund, string(l.Key), pay.Money{Minor: l.Amount, Currency: p.Currency}
+		case l.Kind != string(pay.OpVoid) && p.State == processor.SandboxCaptured:
+			s.Kind, s.Reference, s.Amount = processor.SettledCapture, p.Ref, pay.Money{Minor: p.Captured, Currency: p.Currency}
+			s.Fee = (p.Captured + feeShare - 1) / feeShare
+		default:
+			continue
+		}
+		list = append(list, s)
+	}
+	if len(lines) < settlePage {
+		next = ""
+	}
+	return list, next, nil
+}
