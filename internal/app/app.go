@@ -179,13 +179,17 @@ func (a *App) buildHandler() error {
 	if err != nil {
 		return err
 	}
+	requests, err := limiter(limits.Requests)
+	if err != nil {
+		return err
+	}
 	base := a.settings.BaseURL()
 	native := api.New(a.Core, api.Options{PublicURL: base, Version: config.Version, Log: a.log, Limits: apiLimits(limits)})
 	a.dialects = map[string]dialect.Dialect{native.Name(): native}
 	var others []dialect.Dialect
 	for _, make := range dialects {
 		d := make(a.Core, base)
-		a.dialects[d.Name()], others = d, append(others, d)
+		a.dialects[d.Name()], others = d, append(others, rated{d, requests, misses})
 	}
 	pages := checkout.New(a.Core, a.dialects, checkout.Options{PublicURL: base, Log: a.log, SubmitLimit: submit, MissLimit: misses})
 	a.Handler = web.Edge(a.log, a.router(native, others, pages), web.EdgeOptions{Observe: a.metrics.observe, HTTPS: isHTTPS(base)})

@@ -163,7 +163,7 @@ func pineStory(t *testing.T, n *node, base, reference string) {
 	})
 	token, _ := out["access_token"].(string)
 	status, link := call(t, "POST", base+"/api/pay/v1/paymentlink", token, `{"amount":{"value":240000,"currency":"INR"},"description":"Sofa delivery",
-		"merchant_payment_link_reference":"`+reference+`","customer":{"email_id":"meera@shop.example"},
+		"merchant_payment_link_reference":"`+reference+`","customer":{"email_id":"meera@shop.example"},"account_details":{"bank_details":{"account_number":"500000004545"}},
 		"callback_url":"https://shop.example/return?a=1&b=%20","failure_callback_url":"https://shop.example/sorry?c",
 		"cart_details":{"cart_items":[{"item_name":"Sofa","item_original_unit_price":250000,"item_quantity":1}]},"cart_coupon_discount_amount":{"value":10000,"currency":"INR"}}`)
 	address, _ := link["payment_link"].(string)
@@ -172,7 +172,7 @@ func pineStory(t *testing.T, n *node, base, reference string) {
 		t.Fatalf("create: %d %v", status, link)
 	}
 	page := show(t, address)
-	for _, words := range []string{"2,400.00", "Sofa delivery", "Sofa", "2,500.00", "100.00"} {
+	for _, words := range []string{"2,400.00", "Sofa delivery", "Sofa", "2,500.00", "100.00", "this bank account only: <bdi>•••• 4545"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not say %s: %s", words, page)
 		}

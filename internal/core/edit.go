@@ -27,15 +27,26 @@ type EditLink struct {
 // nothing and answers with the link as it is.
 // Errors: pay.ErrNotFound, invalid_state, Invalid, pay.ErrKeyReused, a claim's Taken.
 func (c *Core) EditLink(ctx context.Context, who pay.Caller, cmd EditLink) (LinkView, error) {
-	if _, err := c.Link(ctx, who, cmd.Link); err != nil {
+	return c.once(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Link, func(tx *store.Tx, tab *store.Held) error {
+		if cmd.Refuse != nil {
+			return cmd.Refuse
+		}
+		return c.edit(ctx, tx, tab, cmd)
+	})
+}
+
+// once changes a link at most once per key, which may be empty; a repeat is
+// answered with the link as it was then.
+func (c *Core) once(ctx context.Context, who pay.Caller, key, print string, id pay.LinkID, do func(*store.Tx, *store.Held) error) (LinkView, error) {
+	if _, err := c.Link(ctx, who, id); err != nil {
 		return LinkView{}, err
 	}
-	use := keyUse(who, cmd.Key, cmd.Fingerprint, cmd.Link)
+	use := keyUse(who, key, print, id)
 	var first store.KeyUse
 	replayed := false
-	held, err := c.change(ctx, who.Tenant, cmd.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) (err error) {
+	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) (err error) {
 		replayed = false
-		if cmd.Key != "" {
+		if key != "" {
 			if first, err = tx.FindKey(ctx, use); err == nil {
 				replayed = true
 				return nil
@@ -43,10 +54,7 @@ func (c *Core) EditLink(ctx context.Context, who pay.Caller, cmd EditLink) (Link
 				return err
 			}
 		}
-		if cmd.Refuse != nil {
-			return cmd.Refuse
-		}
-		if err := c.edit(ctx, tx, tab, cmd); err != nil || cmd.Key == "" {
+		if err := do(tx, tab); err != nil || key == "" {
 			return err
 		}
 		use.Seq = tab.Link.Seq
@@ -101,14 +109,38 @@ func (c *Core) newToken(ctx context.Context, tx *store.Tx, tab *store.Held, old 
 	return tx.AddLocator(ctx, "token", auth.LookupHash("token", tab.Link.Token), locator(tab.Link), time.Time{})
 }
 
-// ReleaseSplit lets go of a split on hold, in part or whole (0), at most once per key.
+// MoveSplit asks to let go of a split on hold, or to give it to the merchant.
+type MoveSplit struct {
+	Key         string // idempotency key, may be empty
+	Fingerprint string
+	Link        pay.LinkID
+	Index       int
+	Amount      int64 // to be let go of, in minor units; 0: all of it
+	Cancel      bool  // give what is held to the merchant after all
+}
+
+// MoveSplit lets go of a split on hold or cancels it, at most once per key.
+// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
+func (c *Core) MoveSplit(ctx context.Context, who pay.Caller, cmd MoveSplit) (LinkView, error) {
+	return c.once(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Link, func(_ *store.Tx, tab *store.Held) error {
+		if err := tab.Clock(); err != nil {
+			return err
+		}
+		if cmd.Cancel {
+			return tab.CancelSplit(cmd.Index)
+		}
+		return tab.ReleaseSplit(cmd.Index, cmd.Amount)
+	})
+}
+
+// ReleaseSplit lets go of a split on hold, in part or whole (0).
 // Errors: pay.ErrNotFound, invalid_state, Invalid (amount).
 func (c *Core) ReleaseSplit(ctx context.Context, who pay.Caller, id pay.LinkID, index int, minor int64) (LinkView, error) {
-	return c.move(ctx, who, id, func(t *pay.Tab) error { return t.ReleaseSplit(index, minor) })
+	return c.MoveSplit(ctx, who, MoveSplit{Link: id, Index: index, Amount: minor})
 }
 
 // CancelSplit gives a split on hold to the merchant after all.
 // Errors: pay.ErrNotFound, invalid_state.
 func (c *Core) CancelSplit(ctx context.Context, who pay.Caller, id pay.LinkID, index int) (LinkView, error) {
-	return c.move(ctx, who, id, func(t *pay.Tab) error { return t.CancelSplit(index) })
+	return c.MoveSplit(ctx, who, MoveSplit{Link: id, Index: index, Cancel: true})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -311,6 +312,44 @@ func FuzzImportSettlements(f *testing.F) {
 			if lone := strings.HasPrefix(r.Movement, "fee:sandbox:") || strings.HasPrefix(r.Movement, "adjustment:sandbox:"); r.Result == core.RowSettled && !lone {
 				t.Fatalf("%+v", r)
 			}
+		}
+		proven(t, w)
+	})
+}
+
+// What moved before there were settlements is expected once there are.
+func TestSettlementsOfOldMoney(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		l := w.Link(t, func(l *pay.Link) { l.Use.Max = 0 })
+		for _, back := range []int64{0, 50} {
+			p, err := w.Card(l, goodCard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back == 0 {
+				continue
+			}
+			if _, _, err := w.Refund(ctx, w.Shop, core.RefundPayment{Key: "r", Fingerprint: "r", Wish: pay.RefundWish{Payment: p.ID, Amount: back}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lines := func() []pay.Settlement {
+			t.Helper()
+			list, _, err := w.Settlements(ctx, w.Shop, core.SettlementFilter{})
+			if err != nil || len(list) != 3 {
+				t.Fatalf("%+v %v", list, err)
+			}
+			return list
+		}
+		want := lines()
+		storetest.Tamper(t, o, `DROP TABLE settlements`, `DELETE FROM goose_db_version WHERE version_id >= 3`)
+		if err := w.Store.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := lines(); !reflect.DeepEqual(got, want) {
+			t.Errorf("got\n%+v\nwant\n%+v", got, want)
 		}
 		proven(t, w)
 	})

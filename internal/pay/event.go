@@ -81,6 +81,7 @@ type Event struct {
 	At        time.Time `json:"at"`
 	Actor     string    `json:"actor"`
 	RequestID string    `json:"request_id,omitempty"`
+	Reason    string    `json:"reason,omitempty"` // of what a person decided
 	Snapshot  Snapshot  `json:"snapshot"`
 	Personal  string    `json:"personal"` // salted digest of the sealed part, hexadecimal
 

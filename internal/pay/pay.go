@@ -75,13 +75,19 @@ type Caller struct {
 }
 
 // Actor is how the caller stands in an event.
-func (c Caller) Actor() string { return "key:" + string(c.Credential) }
+func (c Caller) Actor() string {
+	if c.Credential == "" {
+		return ActorOperator
+	}
+	return "key:" + string(c.Credential)
+}
 
 // Actors of changes that no caller asked for.
 const (
 	ActorPayer     = "payer"
 	ActorProcessor = "processor"
 	ActorClock     = "clock"
+	ActorOperator  = "operator" // at the command line of the installation
 )
 
 const base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

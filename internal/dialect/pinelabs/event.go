@@ -74,6 +74,10 @@ func orderEvent(e pay.Event) string {
 	switch e.Kind {
 	case pay.EventAttemptFailed:
 		return "PAYMENT_FAILED"
+	case pay.EventAttemptCanceled: // the payer gave up, and may try again
+		if status == orderAttempted || status == orderFailed || status == orderPending && l.Applied > 0 {
+			return "PAYMENT_FAILED"
+		}
 	case pay.EventAttemptAuthorized:
 		if l.Use.Manual { // else on its way to a capture by itself
 			return "ORDER_AUTHORIZED"

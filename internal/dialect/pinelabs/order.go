@@ -176,8 +176,12 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 	if a.ProcessorRef != "" {
 		out.Acquirer = &acquirer{a.ProcessorRef, true}
 	}
-	if code, message := failureWords(a.Failure); a.State == pay.AttemptFailed && code != "" {
+	switch a.State {
+	case pay.AttemptFailed:
+		code, message := failureWords(a.Failure)
 		out.Error = &paymentError{code, message}
+	case pay.AttemptCanceled:
+		out.Error = &paymentError{"PAYMENT_DECLINED", "Payment cancelled"}
 	}
 	return out
 }

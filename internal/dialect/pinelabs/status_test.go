@@ -102,3 +102,18 @@ func TestPaymentStatus(t *testing.T) {
 		}
 	}
 }
+
+// Receivers of PAYMENT_FAILED look for the reason in the payment.
+func TestErrorDetail(t *testing.T) {
+	for state, want := range map[pay.AttemptState]string{
+		pay.AttemptFailed: "Declined by bank", pay.AttemptCanceled: "Payment cancelled", pay.AttemptVoided: "", pay.AttemptCaptured: "",
+	} {
+		got := ""
+		if out := newPaymentOut(pay.Link{}, pay.Payment{}, pay.Attempt{State: state}, 0); out.Error != nil {
+			got = out.Error.Message
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package core
+
+import (
+	"context"
+
+	"paylink/internal/pay"
+	"paylink/internal/store"
+)
+
+// Review is an attempt that waits for a person's decision.
+type Review = store.LinkAttempt
+
+// Reviews lists the tenant's attempts in review, oldest first.
+// Errors: Invalid (cursor).
+func (c *Core) Reviews(ctx context.Context, who pay.Caller, after string, limit int) (list []Review, next string, err error) {
+	_, ids, err := parseCursor(after, 1)
+	if err != nil {
+		return nil, "", err
+	}
+	size := pageSize(limit)
+	list, err = c.store.Reviews(ctx, who.Tenant, pay.AttemptID(ids[0]), size+1)
+	if err == nil && len(list) > size {
+		list = list[:size]
+		next = cursor(list[size-1].CreatedAt, string(list[size-1].ID))
+	}
+	return list, next, err
+}
+
+// DecideReview is what a person decides of an attempt in review.
+type DecideReview struct {
+	Key         string // idempotency key, may be empty
+	Fingerprint string
+	Decision    pay.Decision
+}
+
+// DecideReview ends the review of an attempt, with the caller and the reason
+// in the event. Money that does not count is on its way back when it returns.
+// Errors: pay.ErrNotFound, invalid_state, Invalid, pay.ErrKeyReused.
+func (c *Core) DecideReview(ctx context.Context, who pay.Caller, cmd DecideReview) (pay.Payment, error) {
+	a, err := c.store.Attempt(ctx, who.Tenant, cmd.Decision.Attempt)
+	if err != nil {
+		return pay.Payment{}, err
+	}
+	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, a.Payment, func(_ *store.Tx, tab *pay.Tab) error {
+		return tab.Decide(cmd.Decision)
+	})
+}

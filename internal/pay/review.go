@@ -1,0 +1,87 @@
+package pay
+
+import (
+	"slices"
+	"unicode/utf8"
+)
+
+// Decision ends the review of an attempt: what a person found out at the
+// processor, and why that is so.
+type Decision struct {
+	Attempt AttemptID
+	Outcome AttemptState // captured, voided or failed
+	Amount  int64        // captured: minor units that were taken; 0: all that was asked for
+	Reason  string       // kept in the event
+}
+
+// decided are the ends of a review.
+var decided = attemptMoves[AttemptReview]
+
+// maxReason is the longest reason of a decision, in characters.
+const maxReason = 500
+
+// Decide ends the review of an attempt. Money that was taken counts, or goes
+// back as surplus, as if the processor had reported it now (INVARIANTS 4, 5.7).
+// Errors: ErrNotFound, invalid_state unless in review, Invalid (outcome,
+// amount, reason), card_data_not_accepted.
+func (t *Tab) Decide(d Decision) error {
+	p, a := t.Attempt(d.Attempt)
+	if a == nil {
+		return ErrNotFound
+	}
+	if a.State != AttemptReview {
+		return ErrState("the attempt is %s: nothing is to be decided", a.State)
+	}
+	if err := d.check(a); err != nil {
+		return err
+	}
+	if err := t.Clock(); err != nil {
+		return err
+	}
+	r := Report{State: d.Outcome}
+	switch d.Outcome {
+	case AttemptCaptured:
+		if r.Captured = d.Amount; d.Amount == 0 {
+			r.Captured = a.Requested
+		}
+	case AttemptFailed:
+		r.Failure = &Failure{Code: FailProcessor}
+	}
+	t.moveAttempt(p, a, d.Outcome, r, true)
+	t.Events[len(t.Events)-1].Reason = d.Reason
+	if d.Outcome != AttemptFailed {
+		return t.derive(p, a, false)
+	}
+	if p.State == PaymentOpen && !p.Live() { // a person's word is no decline of a payer: nothing is counted (A15)
+		t.movePayment(p, PaymentFailed, EventPaymentFailed)
+	}
+	return nil
+}
+
+func (d Decision) check(a *Attempt) error {
+	var bad Faults
+	if !slices.Contains(decided, d.Outcome) {
+		bad.Add("outcome", "not_allowed", "must be captured, voided or failed")
+	}
+	switch {
+	case d.Amount != 0 && d.Outcome != AttemptCaptured:
+		bad.Add("amount", "not_allowed", "can be given only where the outcome is captured")
+	case d.Amount < 0:
+		bad.Add("amount", "too_small", "must be greater than zero")
+	case d.Amount > a.Requested:
+		bad.Add("amount", "too_large", "must be at most what was asked for: "+Money{a.Requested, a.Currency}.String())
+	}
+	switch {
+	case d.Reason == "":
+		bad.Add("reason", "required", "is required")
+	case utf8.RuneCountInString(d.Reason) > maxReason || !CleanText(d.Reason, true):
+		bad.Add("reason", "invalid_text", "must be at most 500 characters of plain text")
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	if HasCardNumber(d.Reason) {
+		return ErrCard("reason")
+	}
+	return nil
+}
