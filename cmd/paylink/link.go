@@ -14,6 +14,7 @@ import (
 
 type linkCmd struct {
 	Create linkCreateCmd `cmd:"" help:"Make a payment link and print its address."`
+	Edit   linkEditCmd   `cmd:"" help:"Change a payment link in place."`
 	List   linkListCmd   `cmd:"" help:"List payment links, newest first."`
 	Show   linkShowCmd   `cmd:"" help:"Show one payment link with its payments."`
 	Cancel linkCancelCmd `cmd:"" help:"Close a payment link."`

@@ -28,7 +28,8 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to this program, and stop."`
 	Provision  provisionCmd  `cmd:"" help:"Make merchants, credentials and webhook endpoints exist as a file says."`
-	Link       linkCmd       `cmd:"" help:"Create, list, show and cancel payment links."`
+	Link       linkCmd       `cmd:"" help:"Create, edit, list, show and cancel payment links."`
+	Review     reviewCmd     `cmd:"" help:"List what waits for a person's decision, and decide it."`
 	Key        keyCmd        `cmd:"" help:"Create, list and revoke API keys."`
 	Webhook    webhookCmd    `cmd:"" help:"List webhook endpoints, deliver again, listen to events."`
 	Settlement settlementCmd `cmd:"" help:"Import what processors settled, list it, print the balance."`

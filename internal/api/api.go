@@ -94,6 +94,10 @@ func (a *API) allRoutes() []dialect.Route {
 		a.route("POST /v1/payment_links", a.createLink),
 		a.route("GET /v1/payment_links", a.listLinks),
 		a.route("GET /v1/payment_links/{id}", a.getLink),
+		a.route("PATCH /v1/payment_links/{id}", a.editLink),
+		a.route("GET /v1/payment_links/{id}/versions", a.listVersions),
+		a.route("POST /v1/payment_links/{id}/splits/{index}/release", a.releaseSplit),
+		a.route("POST /v1/payment_links/{id}/splits/{index}/cancel", a.cancelSplit),
 		a.route("POST /v1/payment_links/{id}/cancel", a.changeLink((*core.Core).CancelLink)),
 		a.route("POST /v1/payment_links/{id}/pause", a.changeLink((*core.Core).PauseLink)),
 		a.route("POST /v1/payment_links/{id}/resume", a.changeLink((*core.Core).ResumeLink)),
@@ -101,6 +105,9 @@ func (a *API) allRoutes() []dialect.Route {
 		a.route("GET /v1/payments/{id}", a.getPayment),
 		a.route("POST /v1/payments/{id}/capture", a.capture),
 		a.route("POST /v1/payments/{id}/void", a.void),
+		a.route("POST /v1/payments/{id}/refunds", a.refund),
+		a.route("GET /v1/reviews", a.listReviews),
+		a.route("POST /v1/reviews/{id}/decide", a.decideReview),
 		a.route("GET /v1/events", a.listEvents),
 		a.route("POST /v1/webhook_endpoints", a.createEndpoint),
 		a.route("GET /v1/webhook_endpoints", a.listEndpoints),
@@ -134,7 +141,11 @@ func (r request) fingerprint() (string, error) {
 		return "", err
 	}
 	method, route, _ := strings.Cut(r.pattern, " ")
-	return web.Fingerprint(method, route, []string{r.PathValue("id")}, body), nil
+	values := []string{r.PathValue("id")}
+	if index := r.PathValue("index"); index != "" {
+		values = append(values, index)
+	}
+	return web.Fingerprint(method, route, values, body), nil
 }
 
 // route is one endpoint for callers with a key.

@@ -122,6 +122,7 @@ func TestTenants(t *testing.T) {
 	delivery := w.must(200, "GET", "/v1/deliveries", "")["data"].([]any)[0].(object)["id"].(string)
 	ids := map[string]string{
 		"payment_links": link["id"].(string), "payments": string(p.ID), "webhook_endpoints": hook["id"].(string), "deliveries": delivery,
+		"reviews": string(p.Last().ID),
 	}
 	for _, route := range w.api.Routes() {
 		method, path, _ := strings.Cut(route.Pattern, " ")
@@ -134,7 +135,7 @@ func TestTenants(t *testing.T) {
 			t.Errorf("%s of another merchant is %d %v", route.Pattern, status, body)
 		}
 	}
-	for _, path := range []string{"/v1/payment_links", "/v1/payments", "/v1/webhook_endpoints", "/v1/deliveries", "/v1/events"} {
+	for _, path := range []string{"/v1/payment_links", "/v1/payments", "/v1/webhook_endpoints", "/v1/deliveries", "/v1/events", "/v1/reviews"} {
 		if _, body, _ := w.as(w.other, "GET", path, ""); len(body["data"].([]any)) != 0 {
 			t.Errorf("%s shows another merchant's: %v", path, body)
 		}

@@ -52,7 +52,7 @@ func eventBody(e pay.Event, baseURL string) ([]byte, error) {
 		LinkID: e.Link, Sequence: e.Seq,
 		Entity: entityOut{e.Entity, e.EntityID, optional(e.From), e.To},
 		Data: eventData{
-			PaymentLink: newLinkOut(l, strings.TrimRight(baseURL, "/")+"/l/"+l.Token),
+			PaymentLink: newLinkOut(l, dialect.PlainPayURL(strings.TrimRight(baseURL, "/"), l)),
 			Payments:    newPaymentsOut(e.Snapshot.Payments),
 		},
 	}, json.Deterministic(true))

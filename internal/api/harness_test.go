@@ -44,6 +44,20 @@ type world struct {
 	other   string // of merchant stall, test mode
 }
 
+// misreported is the description of a link whose payments the processor names
+// with too large an amount.
+const misreported = "misreported"
+
+type misreporting struct{ *sandbox.Driver }
+
+func (d misreporting) Start(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	out, err := d.Driver.Start(ctx, o)
+	if o.Description == misreported {
+		out.Captured, out.Authorized = out.Captured+1, out.Authorized+1
+	}
+	return out, err
+}
+
 func newWorld(t *testing.T, limits Limits) *world {
 	t.Helper()
 	ctx := context.Background()
@@ -60,7 +74,7 @@ func newWorld(t *testing.T, limits Limits) *world {
 	out := egress.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	t.Cleanup(out.Close)
 	c := core.New(core.Options{
-		Store: st, Keys: keys, Processors: []processor.Driver{box}, Methods: []method.Method{card.Method},
+		Store: st, Keys: keys, Processors: []processor.Driver{misreporting{box}}, Methods: []method.Method{card.Method},
 		Log: slog.New(slog.DiscardHandler), PublicURL: publicURL, CheckURL: out.CheckURL,
 	})
 	made, err := c.Provision(ctx, core.Provision{Merchants: []core.ProvisionMerchant{

@@ -26,7 +26,11 @@ func (a *API) createLink(w http.ResponseWriter, r request) error {
 	if err := in.check(r.who.Mode, time.Now()); err != nil {
 		return err
 	}
-	made, err := a.core.CreateLink(r.Context(), r.who, core.CreateLink{Key: key, Fingerprint: print, Link: in.link()})
+	cmd := core.CreateLink{Key: key, Fingerprint: print, Link: in.link()}
+	if in.Slug != "" {
+		cmd.Claims = []core.Claim{core.SlugClaim(r.who.Mode, in.Slug)}
+	}
+	made, err := a.core.CreateLink(r.Context(), r.who, cmd)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type linkIn struct {
 	Description  string                         `json:"description"`
 	Reference    string                         `json:"reference"`
 	UniqueRef    string                         `json:"unique_reference"`
+	Slug         string                         `json:"slug"`
 	ExpiresAt    time.Time                      `json:"expires_at"`
 	StartsAt     time.Time                      `json:"starts_at"`
 	MaxUses      uses                           `json:"max_uses"`
@@ -176,17 +177,13 @@ func (in linkIn) check(mode pay.Mode, now time.Time) error {
 		}
 		text(&bad, "method_prices."+string(id)+".note", price.Note, maxName)
 	}
-	for i, split := range in.Splits {
-		at := fmt.Sprintf("splits[%d].", i)
-		if split.Account == "" {
-			bad.Add(at+"account", "required", "is required")
-		}
-		text(&bad, at+"account", split.Account, maxReference)
-		text(&bad, at+"reference", split.Reference, maxReference)
-	}
+	checkSplits(&bad, in.Splits)
 	in.Payer.check(&bad)
 	text(&bad, "page.display_name", in.Page.DisplayName, maxName)
 	checkMetadata(&bad, in.Metadata)
+	if in.Slug != "" && !nativeSlug(in.Slug) {
+		bad.Add("slug", "invalid_slug", "must be 3 to 64 small letters, digits and dashes")
+	}
 	err := bad.Err()
 	if err == nil {
 		return nil
@@ -194,6 +191,22 @@ func (in linkIn) check(mode pay.Mode, now time.Time) error {
 	l := in.link()
 	l.Mode = mode
 	return addFaults(err, l.Validate(now))
+}
+
+// nativeSlug is narrower than what pay.ValidSlug lets dialects have.
+func nativeSlug(s string) bool {
+	return len(s) >= 3 && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+func checkSplits(bad *pay.Faults, splits []splitIn) {
+	for i, split := range splits {
+		at := fmt.Sprintf("splits[%d].", i)
+		if split.Account == "" {
+			bad.Add(at+"account", "required", "is required")
+		}
+		text(bad, at+"account", split.Account, maxReference)
+		text(bad, at+"reference", split.Reference, maxReference)
+	}
 }
 
 // addFaults is err with the fields of more that err does not name yet.
@@ -291,27 +304,34 @@ func address(bad *pay.Faults, path, s string) {
 // link is the request in our words.
 func (in linkIn) link() pay.Link {
 	l := pay.Link{
-		Dialect: Name, Reference: in.Reference, UniqueRef: in.UniqueRef, Description: in.Description,
+		Dialect: Name, Reference: in.Reference, UniqueRef: in.UniqueRef, Slug: in.Slug, Description: in.Description,
 		Price:    in.price(),
 		Use:      pay.Use{Max: int64(in.MaxUses), Manual: in.Capture == "manual"},
 		StartsAt: moment(in.StartsAt), ExpiresAt: moment(in.ExpiresAt),
 		Methods:  pay.Methods{Allowed: in.Methods.Allowed, Blocked: in.Methods.Blocked},
 		Page:     in.Page.page(),
 		Metadata: in.Metadata,
-		Payer: pay.Payer{
-			Name: in.Payer.Name, Email: in.Payer.Email, Phone: in.Payer.Phone,
-			Reference: in.Payer.Reference, TaxNumber: in.Payer.TaxNumber,
-			Billing: pay.Address(in.Payer.Billing), Shipping: pay.Address(in.Payer.Shipping),
-			Account: pay.BankAccount(in.Payer.Account),
-		},
+		Payer:    in.Payer.payer(),
+		Splits:   splitsOf(in.Splits),
 	}
 	if in.PartPayments != nil {
 		l.Use.Parts, l.Use.MinFirst = true, in.PartPayments.MinimumFirst
 	}
-	for _, s := range in.Splits {
-		l.Splits = append(l.Splits, pay.Split{Account: s.Account, Reference: s.Reference, Amount: s.Amount, Percent: s.Percent, OnHold: s.OnHold})
-	}
 	return l
+}
+
+func (p payerIn) payer() pay.Payer {
+	return pay.Payer{
+		Name: p.Name, Email: p.Email, Phone: p.Phone, Reference: p.Reference, TaxNumber: p.TaxNumber,
+		Billing: pay.Address(p.Billing), Shipping: pay.Address(p.Shipping), Account: pay.BankAccount(p.Account),
+	}
+}
+
+func splitsOf(in []splitIn) (splits []pay.Split) {
+	for _, s := range in {
+		splits = append(splits, pay.Split{Account: s.Account, Reference: s.Reference, Amount: s.Amount, Percent: s.Percent, OnHold: s.OnHold})
+	}
+	return splits
 }
 
 func (in linkIn) price() pay.Price {

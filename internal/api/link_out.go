@@ -23,6 +23,7 @@ type linkOut struct {
 	Description  string                          `json:"description"`
 	Reference    string                          `json:"reference"`
 	UniqueRef    *string                         `json:"unique_reference"`
+	Slug         *string                         `json:"slug"`
 	StartsAt     *time.Time                      `json:"starts_at"`
 	ExpiresAt    *time.Time                      `json:"expires_at"`
 	MaxUses      *int64                          `json:"max_uses"`
@@ -73,7 +74,7 @@ func newLinkOut(l pay.Link, url string) linkOut {
 	out := linkOut{
 		ID: l.ID, Object: "payment_link", Mode: l.Mode, State: l.State, MoneyStatus: l.MoneyStatus(),
 		Currency: l.Price.Currency, AmountPaid: l.Applied,
-		Description: l.Description, Reference: l.Reference, UniqueRef: optional(l.UniqueRef),
+		Description: l.Description, Reference: l.Reference, UniqueRef: optional(l.UniqueRef), Slug: optional(l.Slug),
 		StartsAt: optional(l.StartsAt), ExpiresAt: optional(l.ExpiresAt),
 		MaxUses: optional(l.Use.Max), UseCount: l.UseCount, Capture: captureWord(l.Use.Manual),
 		Methods:  methodsOut(l.Methods),

@@ -127,8 +127,20 @@ func (a *API) getPayment(w http.ResponseWriter, r request) error {
 	return web.JSON(w, http.StatusOK, newPaymentOut(p))
 }
 
-type captureIn struct {
+type amountIn struct {
 	Amount *int64 `json:"amount"`
+}
+
+// optionalAmount is the amount of a body that may be left out; 0 where there is
+// none.
+func optionalAmount(r request) (int64, error) {
+	var in amountIn
+	if err := decodeOptional(r, &in); err != nil || in.Amount == nil {
+		return 0, err
+	}
+	var bad pay.Faults
+	minor(&bad, "amount", *in.Amount, 1)
+	return *in.Amount, bad.Err()
 }
 
 func (a *API) capture(w http.ResponseWriter, r request) error {
@@ -136,19 +148,11 @@ func (a *API) capture(w http.ResponseWriter, r request) error {
 	if err != nil {
 		return err
 	}
-	var in captureIn
-	if err := decodeOptional(r, &in); err != nil {
+	amount, err := optionalAmount(r)
+	if err != nil {
 		return err
 	}
-	cmd := core.CapturePayment{Key: key, Fingerprint: print, Payment: pay.PaymentID(r.PathValue("id"))}
-	if in.Amount != nil {
-		var bad pay.Faults
-		minor(&bad, "amount", *in.Amount, 1)
-		if err := bad.Err(); err != nil {
-			return err
-		}
-		cmd.Amount = *in.Amount
-	}
+	cmd := core.CapturePayment{Key: key, Fingerprint: print, Payment: pay.PaymentID(r.PathValue("id")), Amount: amount}
 	p, err := a.core.Capture(r.Context(), r.who, cmd)
 	if err != nil {
 		return err

@@ -8,12 +8,9 @@ import (
 	"testing"
 )
 
-// TestRulesNameTheirTests keeps the table of rules honest: every test it names exists.
+// TestRulesNameTheirTests keeps the tables of rules and threats honest: every
+// test they name exists.
 func TestRulesNameTheirTests(t *testing.T) {
-	table, err := os.ReadFile("../../docs/invariants.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	have, err := exec.Command("grep", "-rhoE", "--include=*_test.go", "^func (Test|Fuzz)[A-Za-z0-9]+", "../..").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -23,13 +20,19 @@ func TestRulesNameTheirTests(t *testing.T) {
 	for _, name := range tests {
 		known[name] = true
 	}
-	named := regexp.MustCompile("`(Test[A-Za-z0-9]+)`").FindAllStringSubmatch(string(table), -1)
-	if len(named) == 0 {
-		t.Fatal("the table names no test")
-	}
-	for _, m := range named {
-		if !known[m[1]] {
-			t.Errorf("docs/invariants.md names %s, which does not exist", m[1])
+	for _, file := range []string{"docs/invariants.md", "docs/threats.md"} {
+		table, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`").FindAllStringSubmatch(string(table), -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no test", file)
+		}
+		for _, m := range named {
+			if !known[m[1]] {
+				t.Errorf("%s names %s, which does not exist", file, m[1])
+			}
 		}
 	}
 }

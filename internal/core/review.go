@@ -26,6 +26,12 @@ func (c *Core) Reviews(ctx context.Context, who pay.Caller, after string, limit 
 	return list, next, err
 }
 
+// Review reads one attempt of the tenant, in review or not.
+// Errors: pay.ErrNotFound.
+func (c *Core) Review(ctx context.Context, who pay.Caller, id pay.AttemptID) (Review, error) {
+	return c.store.Attempt(ctx, who.Tenant, id)
+}
+
 // DecideReview is what a person decides of an attempt in review.
 type DecideReview struct {
 	Key         string // idempotency key, may be empty

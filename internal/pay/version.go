@@ -14,8 +14,8 @@ import (
 // To is empty where there was nothing, or is nothing any more.
 type Difference struct{ Field, From, To string }
 
-// Differences are what changed from one version of a link to the next, in a
-// fixed order. Of the payer they say only that something changed: personal
+// Differences are what changed from one version of a link to the next, what is
+// new last. Of the payer they say only that something changed: personal
 // data is for the sealed part alone.
 func Differences(from, to Link) (list []Difference) {
 	old, now := facts(from), facts(to)
@@ -25,7 +25,7 @@ func Differences(from, to Link) (list []Difference) {
 		}
 	}
 	for _, f := range now {
-		if f.value != "" && old.get(f.name) == "" && !slices.ContainsFunc(old, func(o fact) bool { return o.name == f.name }) {
+		if f.value != "" && !slices.ContainsFunc(old, func(o fact) bool { return o.name == f.name }) {
 			list = append(list, Difference{f.name, "", f.value})
 		}
 	}
@@ -57,12 +57,12 @@ func facts(l Link) (list factList) {
 	list.price(l.Price)
 	list.add("starts_at", moment(l.StartsAt))
 	list.add("expires_at", moment(l.ExpiresAt))
-	list.add("accept_late", flag(l.AcceptLate))
+	list.add("accept_late", yes(l.AcceptLate))
 	list.add("max_uses", number(l.Use.Max))
-	list.add("part_payments", flag(l.Use.Parts))
+	list.add("part_payments", yes(l.Use.Parts))
 	list.add("part_payments.minimum_first", number(l.Use.MinFirst))
 	list.add("part_payments.minimum_part", number(l.Use.MinPart))
-	list.add("manual_capture", flag(l.Use.Manual))
+	list.add("manual_capture", yes(l.Use.Manual))
 	list.add("methods.allowed", words(l.Methods.Allowed))
 	list.add("methods.blocked", words(l.Methods.Blocked))
 	list.page(l.Page)
@@ -108,7 +108,7 @@ func (list *factList) price(p Price) {
 		if item.Max > 0 {
 			limits = fmt.Sprintf("%d to %d", item.Min, item.Max)
 		}
-		list.add("cart.items."+item.Code, joined(item.Name, number(item.Quantity)+" × "+Money{item.Unit, p.Currency}.String(), limits, when(item.Optional, "optional")))
+		list.add("cart.items."+item.Code, joined(item.Name, fmt.Sprintf("%d × %s", item.Quantity, Money{item.Unit, p.Currency}), limits, when(item.Optional, "optional")))
 	}
 	list.add("cart.discount", money(p.Cart.Discount))
 	for _, code := range p.Cart.Codes {
@@ -126,11 +126,11 @@ func (list *factList) page(p Page) {
 	list.add("page.back_url", p.BackURL)
 	list.add("page.pay_label", p.PayLabel)
 	list.add("page.logo_url", p.LogoURL)
-	list.add("page.hide_items", flag(p.HideItems))
-	list.add("page.show_address", flag(p.ShowAddress))
-	list.add("page.consent", flag(p.Consent))
-	list.add("page.captcha", flag(p.Captcha))
-	list.add("page.embed", flag(p.Embed))
+	list.add("page.hide_items", yes(p.HideItems))
+	list.add("page.show_address", yes(p.ShowAddress))
+	list.add("page.consent", yes(p.Consent))
+	list.add("page.captcha", yes(p.Captcha))
+	list.add("page.embed", yes(p.Embed))
 }
 
 func when(is bool, text string) string {
@@ -140,7 +140,7 @@ func when(is bool, text string) string {
 	return ""
 }
 
-func flag(is bool) string { return when(is, "yes") }
+func yes(is bool) string { return when(is, "yes") }
 
 func number(n int64) string { return when(n != 0, strconv.FormatInt(n, 10)) }
 
