@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+
 	"paylink/internal/core"
 	"paylink/internal/pay"
 )
@@ -87,4 +89,52 @@ func (c linkEditCmd) change(l *pay.Link, end time.Time) error {
 		l.ExpiresAt = end
 	}
 	return nil
+}
+
+type linkVersionsCmd struct {
+	tenant
+	ID string `arg:"" help:"Of the link: ten letters and digits."`
+}
+
+// versionOut is a version for machines; its members are named as in the API.
+type versionOut struct {
+	Version   int64       `json:"version"`
+	CreatedAt time.Time   `json:"created_at"`
+	Actor     string      `json:"actor"`
+	Changes   []changeOut `json:"changes"`
+}
+
+type changeOut struct {
+	Field string `json:"field"`
+	From  string `json:"from"`
+	To    string `json:"to"`
+}
+
+// Run lists the versions, a line for each change.
+func (c linkVersionsCmd) Run(rt *runtime) error {
+	a, who, done, err := c.open(rt)
+	if err != nil {
+		return err
+	}
+	defer done()
+	versions, err := a.Core.LinkVersions(rt.ctx, who, pay.LinkID(c.ID))
+	if err != nil {
+		return missing(err, "payment link", c.ID)
+	}
+	list, rows := []versionOut{}, []table.Row{}
+	for _, v := range versions {
+		out := versionOut{v.Number, v.At, v.Actor, []changeOut{}}
+		if len(v.Changes) == 0 {
+			rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, "", "", ""})
+		}
+		for _, d := range v.Changes {
+			out.Changes = append(out.Changes, changeOut(d))
+			rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, d.Field, short(d.From), short(d.To)})
+		}
+		list = append(list, out)
+	}
+	if rt.cli.JSON {
+		return rt.printJSON(list)
+	}
+	return rt.printTable("no versions", table.Row{"version", "made", "by", "changed", "from", "to"}, rows)
 }

@@ -18,6 +18,8 @@ type linkCmd struct {
 	List   linkListCmd   `cmd:"" help:"List payment links, newest first."`
 	Show   linkShowCmd   `cmd:"" help:"Show one payment link with its payments."`
 	Cancel linkCancelCmd `cmd:"" help:"Close a payment link."`
+
+	Versions linkVersionsCmd `cmd:"" help:"List the versions of a payment link and what each changed."`
 }
 
 // linkOut is a link for machines; its members are named as in the API.

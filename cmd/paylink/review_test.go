@@ -82,6 +82,14 @@ func TestLinkEdit(t *testing.T) {
 	if got.Amount != 900 || got.Currency != "JPY" || !got.ExpiresAt.IsZero() || got.Description != "" || got.Reference != "R-2" {
 		t.Errorf("%+v", got)
 	}
+	versions := parsed[[]versionOut](s, "link", "versions", id)
+	if len(versions) != 3 || len(versions[0].Changes) != 0 || versions[1].Actor != pay.ActorOperator || versions[1].Changes[0] != (changeOut{"reference", "", "R-2"}) {
+		t.Errorf("%+v", versions)
+	}
+	if out := s.must("link", "versions", id); !strings.Contains(out, "10.50 USD") || !strings.Contains(out, "operator") {
+		t.Errorf("table: %s", out)
+	}
+	s.refused(exitFailed, `no payment link "0000000000"`, "link", "versions", "0000000000")
 	s.refused(exitFailed, "nothing to change", "link", "edit", id)
 	s.refused(exitFailed, "--currency needs --amount", "link", "edit", id, "--currency", "EUR")
 	s.refused(exitFailed, "more decimals than the currency", "link", "edit", id, "--amount", "1.5")

@@ -175,9 +175,11 @@ type charge struct {
 	attempt            pay.AttemptID // that claims it
 }
 
-// charges adds up the journal.
+// charges adds up the journal, in any order: two servers' clocks may part by
+// milliseconds, so a capture may seem older than its authorization.
 func charges(lines []processor.SandboxLine) map[string]*charge {
 	all := map[string]*charge{}
+	ended := map[string]bool{} // holds that were captured, the rest released, or voided
 	for _, line := range lines {
 		if kind := pay.OperationKind(line.Kind); kind == pay.OpSale || kind == pay.OpAuthorize {
 			all[line.Ref] = &charge{kind: kind, amount: line.Amount}
@@ -199,11 +201,16 @@ func charges(lines []processor.SandboxLine) map[string]*charge {
 			c.held = true
 		case pay.OpCapture:
 			c.captured += line.Amount
-			c.held = false // what is left was released
+			ended[line.Ref] = true
 		case pay.OpVoid:
-			c.held = false
+			ended[line.Ref] = true
 		case pay.OpRefund:
 			c.refunded += line.Amount
+		}
+	}
+	for ref := range ended {
+		if c := all[ref]; c != nil {
+			c.held = false
 		}
 	}
 	return all
