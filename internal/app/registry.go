@@ -7,6 +7,7 @@ import (
 	"paylink/internal/dialect/payroc"
 	"paylink/internal/dialect/pinelabs"
 	"paylink/internal/dialect/portone"
+	"paylink/internal/dialect/xfers"
 	"paylink/internal/method"
 	"paylink/internal/method/bankredirect"
 	"paylink/internal/method/banktransfer"
@@ -22,6 +23,7 @@ var dialects = []func(c *core.Core, publicURL string) dialect.Dialect{
 	payroc.New,
 	payengine.New,
 	portone.New,
+	xfers.New,
 }
 
 // methods are the ways to pay, in the order in which the page shows them.
