@@ -26,6 +26,9 @@ func (q queries) Tab(ctx context.Context, t pay.Tenant, id pay.LinkID) (pay.Tab,
 		return pay.Tab{}, err
 	}
 	tab := pay.Tab{Link: row.link}
+	if row.link.Seq == 1 {
+		return tab, nil // created and nothing since: a payment would have written events
+	}
 	tab.Payments, err = q.tabPayments(ctx, "", "", []any{t.Merchant, t.Mode, id})
 	return tab, err
 }
