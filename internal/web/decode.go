@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +62,39 @@ func (*keptBody) Close() error { return nil }
 // and duplicate members, members in another case, and anything after the value.
 // Errors: Invalid, naming the field and never echoing its value; body_too_large.
 func DecodeStrict(r *http.Request, v any) error {
-	return decode(r, v, json.RejectUnknownMembers(true))
+	body, err := Body(r)
+	if err != nil {
+		return err
+	}
+	strict := json.RejectUnknownMembers(true)
+	if err := DecodeBytes(body, v, strict); err != nil {
+		return everyFault(body, v, err, strict)
+	}
+	return nil
+}
+
+// everyFault is the faults of all members of a body whose first is known, each
+// member tried by itself into a value like v. The caller mends all in one go.
+func everyFault(body []byte, v any, first error, opts ...json.Options) error {
+	var members map[string]jsontext.Value
+	var bad pay.Faults
+	if json.Unmarshal(body, &members) != nil {
+		return first
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		alone, err := json.Marshal(map[string]jsontext.Value{name: members[name]})
+		if err != nil {
+			return first
+		}
+		fresh := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+		if other := bad.Merge("", DecodeBytes(alone, fresh, opts...)); other != nil {
+			return first
+		}
+	}
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	return first
 }
 
 // Decode is DecodeStrict for dialects: unknown members are ignored.

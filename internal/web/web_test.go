@@ -333,3 +333,26 @@ func TestBearer(t *testing.T) {
 		}
 	}
 }
+
+// TestDecodeStrictNamesAll names every member at fault, so that a caller mends
+// all of them at once.
+func TestDecodeStrictNamesAll(t *testing.T) {
+	var v struct {
+		Amount   int64  `json:"amount"`
+		Currency string `json:"currency"`
+		Note     string `json:"note"`
+	}
+	r := httptest.NewRequest("POST", "/", strings.NewReader(`{"zeta":1,"amount":"ten","currency":"USD","note":7,"alpha":{}}`))
+	var e *pay.Error
+	if err := DecodeStrict(r, &v); !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range e.Fields {
+		got = append(got, f.Path+" "+f.Code)
+	}
+	want := "alpha unknown_field, amount wrong_type, note wrong_type, zeta unknown_field"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
