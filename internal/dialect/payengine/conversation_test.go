@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,15 +61,9 @@ func served(w *coretest.World) (*payengine, http.Handler) {
 
 // TestConversations plays testdata over a real application.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no conversations", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
-		})
-	}
+	dialecttest.Each(t, func(t *testing.T, file string) {
+		storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
+	})
 }
 
 func play(t *testing.T, file string, o store.Options) {

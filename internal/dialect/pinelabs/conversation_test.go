@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,15 +20,9 @@ import (
 
 // TestConversations plays testdata over a real application.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no conversations", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
-		})
-	}
+	dialecttest.Each(t, func(t *testing.T, file string) {
+		storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
+	})
 }
 
 // The second merchant's credential, which must find nothing of the first.

@@ -3,7 +3,6 @@ package xfers
 import (
 	"encoding/base64"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,15 +84,9 @@ func (w *world) pay(_ http.ResponseWriter, r *http.Request) error {
 
 // TestConversations plays testdata over a real application.
 func TestConversations(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no conversations", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
-		})
-	}
+	dialecttest.Each(t, func(t *testing.T, file string) {
+		storetest.Each(t, func(t *testing.T, o store.Options) { play(t, file, o) })
+	})
 }
 
 func basic(key, secret string) string {
