@@ -2,7 +2,9 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL    := go tool -modfile=tools/go.mod
-N       ?= 5
+N        ?= 5
+PAYMENTS ?= 200
+ENGINE   ?= sqlite
 
 .DEFAULT_GOAL := help
 .PHONY: help test build generate bench crash soak vuln
@@ -23,8 +25,8 @@ generate: ## write *_templ.go from *.templ
 bench: ## measure, side by side, what the product promises as ratios
 	scripts/with-services go run ./internal/bench
 
-crash: ## kill the server N times (default 5) under load and check what it kept
-	scripts/with-services go run ./internal/crash -kills $(N)
+crash: ## kill the server N times (default 5) within PAYMENTS (200) of a failing processor, on ENGINE (sqlite or postgres), and check what it kept
+	scripts/with-services go run ./internal/crash -engine $(ENGINE) -kills $(N) -payments $(PAYMENTS)
 
 soak: ## the full volumes; takes long
 	scripts/with-services scripts/soak

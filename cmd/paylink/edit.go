@@ -117,21 +117,23 @@ func (c linkVersionsCmd) Run(rt *runtime) error {
 		return err
 	}
 	defer done()
-	versions, err := a.Core.LinkVersions(rt.ctx, who, pay.LinkID(c.ID))
-	if err != nil {
-		return missing(err, "payment link", c.ID)
-	}
 	list, rows := []versionOut{}, []table.Row{}
-	for _, v := range versions {
-		out := versionOut{v.Number, v.At, v.Actor, []changeOut{}}
-		if len(v.Changes) == 0 {
-			rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, "", "", ""})
+	for after, more := "", true; more; more = after != "" {
+		var page []core.LinkVersion
+		if page, after, err = a.Core.LinkVersions(rt.ctx, who, pay.LinkID(c.ID), after, 100); err != nil {
+			return missing(err, "payment link", c.ID)
 		}
-		for _, d := range v.Changes {
-			out.Changes = append(out.Changes, changeOut(d))
-			rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, d.Field, short(d.From), short(d.To)})
+		for _, v := range page {
+			out := versionOut{v.Number, v.At, v.Actor, []changeOut{}}
+			if len(v.Changes) == 0 {
+				rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, "", "", ""})
+			}
+			for _, d := range v.Changes {
+				out.Changes = append(out.Changes, changeOut(d))
+				rows = append(rows, table.Row{v.Number, when(v.At), v.Actor, d.Field, short(d.From), short(d.To)})
+			}
+			list = append(list, out)
 		}
-		list = append(list, out)
 	}
 	if rt.cli.JSON {
 		return rt.printJSON(list)

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -17,7 +17,9 @@ type linkCmd struct {
 	Edit   linkEditCmd   `cmd:"" help:"Change a payment link in place."`
 	List   linkListCmd   `cmd:"" help:"List payment links, newest first."`
 	Show   linkShowCmd   `cmd:"" help:"Show one payment link with its payments."`
-	Cancel linkCancelCmd `cmd:"" help:"Close a payment link."`
+	Pause  linkPauseCmd  `cmd:"" help:"Keep payers out of a payment link for a while."`
+	Resume linkResumeCmd `cmd:"" help:"Let payers in again."`
+	Cancel linkCancelCmd `cmd:"" help:"Close a payment link for good."`
 
 	Versions linkVersionsCmd `cmd:"" help:"List the versions of a payment link and what each changed."`
 }
@@ -39,17 +41,7 @@ type linkOut struct {
 	Reference   string          `json:"reference"`
 	ExpiresAt   time.Time       `json:"expires_at,omitzero"`
 	CreatedAt   time.Time       `json:"created_at"`
-	Payments    []paymentOut    `json:"payments,omitzero"`
-}
-
-type paymentOut struct {
-	ID        pay.PaymentID    `json:"id"`
-	State     pay.PaymentState `json:"state"`
-	Requested int64            `json:"requested"`
-	Captured  int64            `json:"captured"`
-	Method    pay.MethodID     `json:"method"`
-	Attempts  int              `json:"attempts"`
-	CreatedAt time.Time        `json:"created_at"`
+	Payments    []jsonText      `json:"payments,omitzero"`
 }
 
 func newLinkOut(a *app.App, l pay.Link) linkOut {
@@ -64,54 +56,13 @@ func newLinkOut(a *app.App, l pay.Link) linkOut {
 // price is what a link asks for, for a person.
 func price(l pay.Link) string {
 	minor, fixed := l.Price.Fixed()
-	if !fixed {
-		return "open " + string(l.Price.Currency)
+	switch {
+	case l.Price.Open:
+		return "an open amount in " + string(l.Price.Currency)
+	case !fixed:
+		return "a cart in " + string(l.Price.Currency)
 	}
 	return pay.Money{Minor: minor, Currency: l.Price.Currency}.String()
-}
-
-type linkCreateCmd struct {
-	tenant
-	Amount      string        `name:"amount" required:"" placeholder:"10.50" help:"In whole units of the currency; no more digits than it has."`
-	Currency    string        `name:"currency" required:"" placeholder:"USD" help:"ISO 4217."`
-	Description string        `name:"description" help:"What is paid for; the payer sees it."`
-	Reference   string        `name:"reference" help:"Your own name for it."`
-	Expires     time.Duration `name:"expires" placeholder:"48h" help:"How long it may be paid (default: for ever)."`
-	Uses        int64         `name:"uses" default:"1" help:"How often it may be paid; 0: any number of times."`
-	Parts       bool          `name:"parts" help:"Let the amount be paid in parts."`
-	Manual      bool          `name:"manual" help:"Hold the money; a later call takes it."`
-}
-
-// Run makes a link.
-func (c linkCreateCmd) Run(rt *runtime) error {
-	money, err := pay.ParseMajor(c.Amount, pay.Currency(strings.ToUpper(c.Currency)))
-	if err != nil {
-		return err
-	}
-	if c.Expires < 0 {
-		return fmt.Errorf("--expires must not be negative")
-	}
-	a, who, done, err := c.open(rt)
-	if err != nil {
-		return err
-	}
-	defer done()
-	l := pay.Link{
-		Price: pay.Price{Currency: money.Currency, Amount: money.Minor}, Description: c.Description, Reference: c.Reference,
-		Use: pay.Use{Max: c.Uses, Parts: c.Parts, Manual: c.Manual},
-	}
-	if c.Expires > 0 {
-		l.ExpiresAt = time.Now().Add(c.Expires)
-	}
-	made, err := a.Core.CreateLink(rt.ctx, who, core.CreateLink{Link: l})
-	if err != nil {
-		return err
-	}
-	if rt.cli.JSON {
-		return rt.printJSON(newLinkOut(a, made.Link))
-	}
-	_, err = fmt.Fprintf(rt.out, "%s asks for %s\n%s\n", made.Link.ID, price(made.Link), a.Core.PayURL(made.Link))
-	return err
 }
 
 type linkListCmd struct {
@@ -180,19 +131,34 @@ func (c linkShowCmd) Run(rt *runtime) error {
 	return rt.printLink(a, v)
 }
 
-type linkCancelCmd struct {
+// linkMove is a command that takes nothing but a link.
+type linkMove struct {
 	tenant
 	ID string `arg:"" help:"Of the link: ten letters and digits."`
 }
 
+type (
+	linkCancelCmd struct{ linkMove }
+	linkPauseCmd  struct{ linkMove }
+	linkResumeCmd struct{ linkMove }
+)
+
 // Run cancels a link. What is under way on it is called off by the server.
-func (c linkCancelCmd) Run(rt *runtime) error {
+func (c linkCancelCmd) Run(rt *runtime) error { return c.move(rt, (*core.Core).CancelLink) }
+
+// Run keeps payers out until the link is resumed.
+func (c linkPauseCmd) Run(rt *runtime) error { return c.move(rt, (*core.Core).PauseLink) }
+
+// Run lets payers in again.
+func (c linkResumeCmd) Run(rt *runtime) error { return c.move(rt, (*core.Core).ResumeLink) }
+
+func (c linkMove) move(rt *runtime, do func(*core.Core, context.Context, pay.Caller, pay.LinkID) (core.LinkView, error)) error {
 	a, who, done, err := c.open(rt)
 	if err != nil {
 		return err
 	}
 	defer done()
-	v, err := a.Core.CancelLink(rt.ctx, who, pay.LinkID(c.ID))
+	v, err := do(a.Core, rt.ctx, who, pay.LinkID(c.ID))
 	if err != nil {
 		return missing(err, "payment link", c.ID)
 	}
@@ -205,9 +171,13 @@ func (c linkCancelCmd) Run(rt *runtime) error {
 
 func (rt *runtime) printLink(a *app.App, v core.LinkView) error {
 	out, rows := newLinkOut(a, v.Link), []table.Row{}
-	out.Payments = []paymentOut{}
+	out.Payments = []jsonText{}
 	for _, p := range v.Payments {
-		out.Payments = append(out.Payments, paymentOut{p.ID, p.State, p.Requested.Minor, p.Captured(), p.Method, len(p.Attempts), p.CreatedAt})
+		text, err := app.WordPayment(p)
+		if err != nil {
+			return err
+		}
+		out.Payments = append(out.Payments, text)
 		rows = append(rows, table.Row{p.ID, p.State, p.Requested.String(), p.Method, len(p.Attempts), when(p.CreatedAt)})
 	}
 	if rt.cli.JSON {

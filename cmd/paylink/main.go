@@ -28,11 +28,17 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Serve: the API, the payer's pages and all background work."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to this program, and stop."`
 	Provision  provisionCmd  `cmd:"" help:"Make merchants, credentials and webhook endpoints exist as a file says."`
-	Link       linkCmd       `cmd:"" help:"Create, edit, list, show and cancel payment links."`
+	Link       linkCmd       `cmd:"" help:"Create, edit, list, show, pause, resume and cancel payment links."`
+	Payment    paymentCmd    `cmd:"" help:"List and show payments; capture, void and refund them."`
+	Split      splitCmd      `cmd:"" help:"List the splits of a payment link; release, hold, transfer and cancel them."`
 	Review     reviewCmd     `cmd:"" help:"List what waits for a person's decision, and decide it."`
+	Dispute    disputeCmd    `cmd:"" help:"List and show disputes."`
+	Difference differenceCmd `cmd:"" help:"List what does not agree with a processor's books or with a rule, and close it."`
 	Key        keyCmd        `cmd:"" help:"Create, list and revoke API keys."`
+	Event      eventCmd      `cmd:"" help:"List what happened."`
 	Webhook    webhookCmd    `cmd:"" help:"List webhook endpoints, deliver again, listen to events."`
 	Settlement settlementCmd `cmd:"" help:"Import what processors settled, list it, print the balance."`
+	Payout     payoutCmd     `cmd:"" help:"Note what you were paid of the settled balance; list payouts and transfers."`
 	Verify     verifyCmd     `cmd:"" help:"Prove on the stored data that no rule of money, states, events or deliveries is broken."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -87,7 +87,7 @@ func (c reviewDecideCmd) Run(rt *runtime) error {
 		return missing(err, "attempt", c.ID)
 	}
 	if rt.cli.JSON {
-		return rt.printJSON(paymentOut{p.ID, p.State, p.Requested.Minor, p.Captured(), p.Method, len(p.Attempts), p.CreatedAt})
+		return rt.printPayment(p)
 	}
 	_, err = fmt.Fprintf(rt.out, "%s is %s, and its payment %s is %s\n", c.ID, c.Outcome, p.ID, p.State)
 	return err

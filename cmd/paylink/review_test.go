@@ -15,21 +15,31 @@ import (
 	"paylink/internal/store/storetest"
 )
 
-// reviewed makes a link with a transfer that waits for a person.
-func (s shell) reviewed(amount string) linkOut {
+// pay begins a payment as the page at url does.
+func (s shell) pay(url string, cmd core.StartPayment) pay.Payment {
 	s.t.Helper()
-	made := parsed[linkOut](s, "link", "create", "--amount", amount, "--currency", "USD")
 	a, err := app.Open(s.t.Context(), config.Settings{Data: s.args[1], Listen: "127.0.0.1:8080", LogFormat: "text"}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, token, _ := strings.Cut(made.URL, "/l/")
-	p, err := a.Core.StartPayment(s.t.Context(), core.StartPayment{Token: token, Method: pay.MethodBankTransfer, From: "192.0.2.7"})
-	if err != nil || p.Last().State != pay.AttemptRequiresAction {
-		s.t.Fatalf("%+v %v", p, err)
+	_, cmd.Token, _ = strings.Cut(url, "/l/")
+	cmd.From = "192.0.2.7"
+	p, err := a.Core.StartPayment(s.t.Context(), cmd)
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	if err := a.Stop(s.t.Context()); err != nil {
 		s.t.Fatal(err)
+	}
+	return p
+}
+
+// reviewed makes a link with a transfer that waits for a person.
+func (s shell) reviewed(amount string) linkOut {
+	s.t.Helper()
+	made := parsed[linkOut](s, "link", "create", "--amount", amount, "--currency", "USD")
+	if p := s.pay(made.URL, core.StartPayment{Method: pay.MethodBankTransfer}); p.Last().State != pay.AttemptRequiresAction {
+		s.t.Fatalf("%+v", p)
 	}
 	db := store.Options{Path: filepath.Join(s.args[1], "paylink.db")}
 	storetest.Tamper(s.t, db, `UPDATE attempts SET state = 'review', body = replace(body, '"state":"requires_action"', '"state":"review"')`)
@@ -61,7 +71,7 @@ func TestReviewCommands(t *testing.T) {
 		t.Errorf("decided: %q", out)
 	}
 	s.refused(exitFailed, "the attempt is captured", "review", "decide", id, "--outcome", "failed", "--reason", "x")
-	if got := parsed[paymentOut](s, "review", "decide", string(list[1].ID), "--outcome", "failed", "--reason", "never came"); got.State != pay.PaymentFailed {
+	if got := parsed[paymentIn](s, "review", "decide", string(list[1].ID), "--outcome", "failed", "--reason", "never came"); got.State != pay.PaymentFailed {
 		t.Errorf("decided: %+v", got)
 	}
 	if shown := parsed[linkOut](s, "link", "show", string(first.ID)); shown.MoneyStatus != pay.Paid || shown.AmountPaid != 1050 {

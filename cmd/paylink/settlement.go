@@ -17,7 +17,7 @@ type settlementCmd struct {
 	Fetch   settlementFetchCmd   `cmd:"" help:"Ask the processors what they settled, and settle it."`
 	List    settlementListCmd    `cmd:"" help:"List settlement lines, newest first."`
 	Missing settlementMissingCmd `cmd:"" help:"Note as missing what should have been settled by now."`
-	Balance settlementBalanceCmd `cmd:"" help:"Print the balance: pending, available and held."`
+	Balance settlementBalanceCmd `cmd:"" help:"Print the balance: what is pending, available, held, owed to splits and payable to you, and what was paid."`
 }
 
 // rowOut is what became of one row, for machines.
@@ -191,6 +191,11 @@ type balanceOut struct {
 	Pending   int64        `json:"pending"` // minor units, as all of these
 	Available int64        `json:"available"`
 	Held      int64        `json:"held"`
+
+	Owed        int64 `json:"owed"`
+	Payable     int64 `json:"payable"`
+	Transferred int64 `json:"transferred"`
+	PaidOut     int64 `json:"paid_out"`
 }
 
 // Run prints the balance.
@@ -206,12 +211,12 @@ func (c settlementBalanceCmd) Run(rt *runtime) error {
 	}
 	list, rows := []balanceOut{}, []table.Row{}
 	for _, b := range all {
-		list = append(list, balanceOut{b.Currency, b.Pending, b.Available(), b.Held})
+		list = append(list, balanceOut{b.Currency, b.Pending, b.Available(), b.Held, b.Owed, b.Payable(), b.Transferred, b.PaidOut})
 		major := func(minor int64) string { return pay.Money{Minor: minor, Currency: b.Currency}.Major() }
-		rows = append(rows, table.Row{b.Currency, major(b.Pending), major(b.Available()), major(b.Held)})
+		rows = append(rows, table.Row{b.Currency, major(b.Pending), major(b.Available()), major(b.Held), major(b.Owed), major(b.Payable()), major(b.Transferred), major(b.PaidOut)})
 	}
 	if rt.cli.JSON {
 		return rt.printJSON(list)
 	}
-	return rt.printTable("nothing has moved yet", table.Row{"currency", "pending", "available", "held"}, rows)
+	return rt.printTable("nothing has moved yet", table.Row{"currency", "pending", "available", "held", "owed", "payable", "transferred", "paid out"}, rows)
 }

@@ -51,7 +51,7 @@ func TestSettlementCommands(t *testing.T) {
 			t.Errorf("import: %q", out)
 		}
 	}
-	if got := parsed[[]balanceOut](s, "settlement", "balance"); len(got) != 1 || got[0] != (balanceOut{"USD", 1050, 1900, 0}) {
+	if got := parsed[[]balanceOut](s, "settlement", "balance"); len(got) != 1 || got[0] != (balanceOut{Currency: "USD", Pending: 1050, Available: 1900, Payable: 1900}) {
 		t.Errorf("balance: %+v", got)
 	}
 	if err := os.WriteFile(file, []byte(text+"capture,sandbox,sbx_nobody,1,USD\n"), 0o600); err != nil {

@@ -185,10 +185,14 @@ func (l *listener) tell(ctx context.Context, e pay.Event) error {
 		_, err = fmt.Fprintf(l.rt.out, "%s\n", body)
 		return err
 	}
-	change := e.To
-	if e.From != "" && e.From != e.To {
-		change = e.From + " → " + e.To
-	}
-	_, err := fmt.Fprintf(l.rt.out, "%s  %s #%d  %-26s %s  %s%s\n", when(e.At), e.Link, e.Seq, e.Kind, e.EntityID, change, note)
+	_, err := fmt.Fprintf(l.rt.out, "%s  %s #%d  %-26s %s  %s%s\n", when(e.At), e.Link, e.Seq, e.Kind, e.EntityID, change(e), note)
 	return err
+}
+
+// change is the state that an event tells of, after the one before.
+func change(e pay.Event) string {
+	if e.From == "" || e.From == e.To {
+		return e.To
+	}
+	return e.From + " → " + e.To
 }

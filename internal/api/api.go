@@ -89,15 +89,19 @@ func (*API) Name() string { return Name }
 // Routes are all patterns of the native API.
 func (a *API) Routes() []dialect.Route { return a.routes }
 
+const createRoute = "POST /v1/payment_links"
+
 func (a *API) allRoutes() []dialect.Route {
 	return []dialect.Route{
-		a.route("POST /v1/payment_links", a.createLink),
+		a.route(createRoute, a.createLink),
 		a.route("GET /v1/payment_links", a.listLinks),
 		a.route("GET /v1/payment_links/{id}", a.getLink),
 		a.route("PATCH /v1/payment_links/{id}", a.editLink),
 		a.route("GET /v1/payment_links/{id}/versions", a.listVersions),
 		a.route("POST /v1/payment_links/{id}/splits/{index}/release", a.releaseSplit),
 		a.route("POST /v1/payment_links/{id}/splits/{index}/cancel", a.cancelSplit),
+		a.route("POST /v1/payment_links/{id}/splits/{index}/hold", a.holdSplit),
+		a.route("POST /v1/payment_links/{id}/splits/{index}/transfer", a.transferSplit),
 		a.route("POST /v1/payment_links/{id}/cancel", a.changeLink((*core.Core).CancelLink)),
 		a.route("POST /v1/payment_links/{id}/pause", a.changeLink((*core.Core).PauseLink)),
 		a.route("POST /v1/payment_links/{id}/resume", a.changeLink((*core.Core).ResumeLink)),
@@ -106,8 +110,14 @@ func (a *API) allRoutes() []dialect.Route {
 		a.route("POST /v1/payments/{id}/capture", a.capture),
 		a.route("POST /v1/payments/{id}/void", a.void),
 		a.route("POST /v1/payments/{id}/refunds", a.refund),
+		a.route("POST /v1/payments/{id}/disputes", a.openDispute),
+		a.route("GET /v1/disputes", a.listDisputes),
+		a.route("GET /v1/disputes/{id}", a.getDispute),
+		a.route("POST /v1/disputes/{id}/decide", a.decideDispute),
 		a.route("GET /v1/reviews", a.listReviews),
 		a.route("POST /v1/reviews/{id}/decide", a.decideReview),
+		a.route("GET /v1/differences", a.listDifferences),
+		a.route("POST /v1/differences/{id}/close", a.closeDifference),
 		a.route("GET /v1/events", a.listEvents),
 		a.route("POST /v1/webhook_endpoints", a.createEndpoint),
 		a.route("GET /v1/webhook_endpoints", a.listEndpoints),
@@ -120,6 +130,9 @@ func (a *API) allRoutes() []dialect.Route {
 		a.route("POST /v1/deliveries/replay", a.replayRange),
 		a.route("GET /v1/settlements", a.listSettlements),
 		a.route("GET /v1/balance", a.balance),
+		a.route("POST /v1/payouts", a.createPayout),
+		a.route("GET /v1/payouts", a.listPayouts),
+		a.route("GET /v1/payouts/{id}", a.getPayout),
 		a.route("GET /v1/account", a.account),
 		{Pattern: "POST /v1/callbacks/{processor}/{merchant}/{mode}", Handle: a.callback},
 		{Pattern: "GET /v1/openapi.json", Handle: a.openAPI},
@@ -140,12 +153,16 @@ func (r request) fingerprint() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	method, route, _ := strings.Cut(r.pattern, " ")
 	values := []string{r.PathValue("id")}
 	if index := r.PathValue("index"); index != "" {
 		values = append(values, index)
 	}
-	return web.Fingerprint(method, route, values, body), nil
+	return fingerprint(r.pattern, values, body), nil
+}
+
+func fingerprint(pattern string, values []string, body []byte) string {
+	method, route, _ := strings.Cut(pattern, " ")
+	return web.Fingerprint(method, route, values, body)
 }
 
 // route is one endpoint for callers with a key.

@@ -120,9 +120,13 @@ func TestTenants(t *testing.T) {
 	hook := w.must(201, "POST", "/v1/webhook_endpoints", `{"url":"http://127.0.0.1/hook"}`)
 	w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR"}`)
 	delivery := w.must(200, "GET", "/v1/deliveries", "")["data"].([]any)[0].(object)["id"].(string)
+	disputed := w.must(201, "POST", "/v1/payments/"+string(w.pay(w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR"}`)).ID)+"/disputes", "")
+	different := w.different(disputed["payment_id"].(string))
+	w.settle("adjustment,sandbox,a1,5.00,EUR")
+	payout := w.must(201, "POST", "/v1/payouts", `{"currency":"EUR"}`, "Idempotency-Key", "p")["id"].(string)
 	ids := map[string]string{
 		"payment_links": link["id"].(string), "payments": string(p.ID), "webhook_endpoints": hook["id"].(string), "deliveries": delivery,
-		"reviews": string(p.Last().ID),
+		"reviews": string(p.Last().ID), "payouts": payout, "disputes": disputed["id"].(string), "differences": different["id"].(string),
 	}
 	for _, route := range w.api.Routes() {
 		method, path, _ := strings.Cut(route.Pattern, " ")
@@ -135,7 +139,7 @@ func TestTenants(t *testing.T) {
 			t.Errorf("%s of another merchant is %d %v", route.Pattern, status, body)
 		}
 	}
-	for _, path := range []string{"/v1/payment_links", "/v1/payments", "/v1/webhook_endpoints", "/v1/deliveries", "/v1/events", "/v1/reviews"} {
+	for _, path := range []string{"/v1/payment_links", "/v1/payments", "/v1/webhook_endpoints", "/v1/deliveries", "/v1/events", "/v1/payouts", "/v1/reviews", "/v1/disputes", "/v1/differences"} {
 		if _, body, _ := w.as(w.other, "GET", path, ""); len(body["data"].([]any)) != 0 {
 			t.Errorf("%s shows another merchant's: %v", path, body)
 		}

@@ -161,7 +161,7 @@ func (a *API) editLink(w http.ResponseWriter, r request) error {
 		return err
 	}
 	view, err := a.core.EditLink(r.Context(), r.who, core.EditLink{
-		Key: key, Fingerprint: print, Link: pay.LinkID(r.PathValue("id")), Change: in.apply, Refuse: in.check(),
+		Key: key, Fingerprint: print, Link: pay.LinkID(r.PathValue("id")), Change: in.apply, Refuse: in.check(), Replayed: replayed(w),
 	})
 	if err != nil {
 		return err
@@ -185,7 +185,12 @@ type changeOut struct {
 }
 
 func (a *API) listVersions(w http.ResponseWriter, r request) error {
-	versions, err := a.core.LinkVersions(r.Context(), r.who, pay.LinkID(r.PathValue("id")))
+	q := newQuery(r.Request)
+	after, limit := q.cursor(), q.limit()
+	if err := q.err(); err != nil {
+		return err
+	}
+	versions, next, err := a.core.LinkVersions(r.Context(), r.who, pay.LinkID(r.PathValue("id")), after, limit)
 	if err != nil {
 		return err
 	}
@@ -197,7 +202,7 @@ func (a *API) listVersions(w http.ResponseWriter, r request) error {
 		}
 		out = append(out, versionOut{"payment_link_version", v.Number, v.At.UTC(), v.Actor, changes})
 	}
-	return web.JSON(w, http.StatusOK, newList(out, ""))
+	return web.JSON(w, http.StatusOK, newList(out, next))
 }
 
 // splitIndex is the place of a split on its link, 0 for the first.
@@ -223,7 +228,7 @@ func (a *API) moveSplit(w http.ResponseWriter, r request, cmd core.MoveSplit) (e
 	if cmd.Key, cmd.Fingerprint, err = requiredKey(r); err != nil {
 		return err
 	}
-	cmd.Link = pay.LinkID(r.PathValue("id"))
+	cmd.Link, cmd.Replayed = pay.LinkID(r.PathValue("id")), replayed(w)
 	if cmd.Index, err = splitIndex(r); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -261,7 +262,52 @@ func TestReviewsOverTheWire(t *testing.T) {
 		t.Errorf("%v", list)
 	}
 	w.must(400, "GET", "/v1/reviews?cursor=x", "")
+	reasons := map[string]any{}
+	for _, e := range w.must(200, "GET", "/v1/events", "")["data"].([]any) {
+		if reason := e.(object)["reason"]; reason != nil {
+			reasons[e.(object)["type"].(string)] = reason
+		}
+	}
+	if len(reasons) != 1 || reasons["attempt.captured"] != "in the day's list" {
+		t.Errorf("told with reasons: %v", reasons)
+	}
 	if done := w.must(200, "GET", "/v1/payment_links/"+link["id"].(string), ""); done["state"] != "completed" {
 		t.Errorf("%v", done)
+	}
+}
+
+// The list of versions is read page by page, each change against the version
+// before, on whichever page that is.
+func TestVersionsPageByPage(t *testing.T) {
+	w := newWorld(t, Limits{})
+	path := "/v1/payment_links/" + w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"USD"}`)["id"].(string)
+	for _, amount := range []string{"900", "800", "700", "600"} {
+		w.must(200, "PATCH", path, `{"amount":`+amount+`}`)
+		w.must(200, "POST", path+"/pause", "") // an event of another kind between
+		w.must(200, "POST", path+"/resume", "")
+	}
+	var told []string
+	pages, cursor := 0, ""
+	for more := true; more; more = cursor != "" {
+		page := w.must(200, "GET", path+"/versions?limit=2&cursor="+cursor, "")
+		for _, v := range page["data"].([]any) {
+			line := fmt.Sprint(v.(object)["version"])
+			for _, c := range v.(object)["changes"].([]any) {
+				line += fmt.Sprintf(" %v to %v", c.(object)["from"], c.(object)["to"])
+			}
+			told = append(told, line)
+		}
+		pages++
+		cursor, _ = page["next_cursor"].(string)
+	}
+	want := []string{"1", "2 10.00 USD to 9.00 USD", "3 9.00 USD to 8.00 USD", "4 8.00 USD to 7.00 USD", "5 7.00 USD to 6.00 USD"}
+	if pages != 3 || !slices.Equal(told, want) {
+		t.Errorf("%d pages: %q", pages, told)
+	}
+	if all := w.must(200, "GET", path+"/versions", ""); len(all["data"].([]any)) != 5 || all["next_cursor"] != nil {
+		t.Errorf("at once: %v", all)
+	}
+	for _, query := range []string{"?cursor=x", "?cursor=1~", "?cursor=1~-", "?limit=0", "?page=2"} {
+		w.must(400, "GET", path+"/versions"+query, "")
 	}
 }

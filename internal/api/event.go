@@ -28,6 +28,7 @@ type eventOut struct {
 	LinkID    pay.LinkID    `json:"link_id"`
 	Sequence  int64         `json:"sequence"`
 	Entity    entityOut     `json:"entity"`
+	Reason    *string       `json:"reason"`
 	Data      eventData     `json:"data"`
 }
 
@@ -50,7 +51,7 @@ func eventBody(e pay.Event, baseURL string) ([]byte, error) {
 	return json.Marshal(eventOut{
 		ID: e.ID, Object: "event", Type: e.Kind, Schema: e.Snapshot.Schema, Mode: e.Mode, CreatedAt: e.At.UTC(),
 		LinkID: e.Link, Sequence: e.Seq,
-		Entity: entityOut{e.Entity, e.EntityID, optional(e.From), e.To},
+		Entity: entityOut{e.Entity, e.EntityID, optional(e.From), e.To}, Reason: optional(e.Reason),
 		Data: eventData{
 			PaymentLink: newLinkOut(l, dialect.PlainPayURL(strings.TrimRight(baseURL, "/"), l)),
 			Payments:    newPaymentsOut(e.Snapshot.Payments),

@@ -36,6 +36,7 @@ const publicURL = "http://pay.example.test"
 // world is the API over the real core and an SQLite file.
 type world struct {
 	t       *testing.T
+	db      store.Options
 	core    *core.Core
 	api     *API
 	handler http.Handler
@@ -61,7 +62,8 @@ func (d misreporting) Start(ctx context.Context, o processor.Order) (processor.O
 func newWorld(t *testing.T, limits Limits) *world {
 	t.Helper()
 	ctx := context.Background()
-	st := storetest.Open(t, store.Options{Path: filepath.Join(t.TempDir(), "paylink.db")})
+	db := store.Options{Path: filepath.Join(t.TempDir(), "paylink.db")}
+	st := storetest.Open(t, db)
 	keys, err := core.OpenKeys(ctx, st, bytes.Repeat([]byte{7}, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func newWorld(t *testing.T, limits Limits) *world {
 	for _, route := range a.Routes() {
 		mux.Handle(route.Pattern, web.Handle(route.Handle, a.Fail))
 	}
-	w := &world{t: t, core: c, api: a, handler: web.Edge(slog.New(slog.DiscardHandler), mux, web.EdgeOptions{})}
+	w := &world{t: t, db: db, core: c, api: a, handler: web.Edge(slog.New(slog.DiscardHandler), mux, web.EdgeOptions{})}
 	for _, s := range made {
 		if s.Name == "key" && s.Merchant == "shop" {
 			w.key = s.Value

@@ -10,26 +10,37 @@ import (
 	"paylink/internal/web"
 )
 
+// ReadLink says the body of POST /v1/payment_links in our words, its
+// fingerprint included. Errors: Invalid with every field at fault.
+func ReadLink(body []byte, mode pay.Mode, now time.Time) (cmd core.CreateLink, err error) {
+	in := linkIn{MaxUses: 1}
+	if err := web.DecodeStrictBytes(body, &in); err != nil {
+		return cmd, err
+	}
+	if err := in.check(mode, now); err != nil {
+		return cmd, err
+	}
+	cmd = core.CreateLink{Fingerprint: fingerprint(createRoute, []string{""}, body), Link: in.link()}
+	if in.Slug != "" {
+		cmd.Claims = []core.Claim{core.SlugClaim(mode, in.Slug)}
+	}
+	return cmd, nil
+}
+
 func (a *API) createLink(w http.ResponseWriter, r request) error {
 	key, err := web.IdempotencyKey(r.Request)
 	if err != nil {
 		return err
 	}
-	print, err := r.fingerprint()
+	body, err := web.Body(r.Request)
 	if err != nil {
 		return err
 	}
-	in := linkIn{MaxUses: 1}
-	if err := web.DecodeStrict(r.Request, &in); err != nil {
+	cmd, err := ReadLink(body, r.who.Mode, time.Now())
+	if err != nil {
 		return err
 	}
-	if err := in.check(r.who.Mode, time.Now()); err != nil {
-		return err
-	}
-	cmd := core.CreateLink{Key: key, Fingerprint: print, Link: in.link()}
-	if in.Slug != "" {
-		cmd.Claims = []core.Claim{core.SlugClaim(r.who.Mode, in.Slug)}
-	}
+	cmd.Key = key
 	made, err := a.core.CreateLink(r.Context(), r.who, cmd)
 	if err != nil {
 		return err
@@ -39,10 +50,15 @@ func (a *API) createLink(w http.ResponseWriter, r request) error {
 		status = http.StatusCreated
 	}
 	if made.Replayed {
-		w.Header().Set("Idempotent-Replayed", "true")
+		replayed(w)()
 	}
 	w.Header().Set("Location", "/v1/payment_links/"+string(made.Link.ID))
 	return web.JSON(w, status, newLinkOut(made.Link, a.PayURL(a.o.PublicURL, made.Link)))
+}
+
+// replayed marks the answer as that of an earlier request with the same key (I3).
+func replayed(w http.ResponseWriter) func() {
+	return func() { w.Header().Set("Idempotent-Replayed", "true") }
 }
 
 func (a *API) listLinks(w http.ResponseWriter, r request) error {

@@ -60,6 +60,7 @@ type openIn struct {
 
 type partsIn struct {
 	MinimumFirst int64 `json:"minimum_first"`
+	MinimumPart  int64 `json:"minimum_part"`
 }
 
 type methodsIn struct {
@@ -315,7 +316,7 @@ func (in linkIn) link() pay.Link {
 		Splits:   splitsOf(in.Splits),
 	}
 	if in.PartPayments != nil {
-		l.Use.Parts, l.Use.MinFirst = true, in.PartPayments.MinimumFirst
+		l.Use.Parts, l.Use.MinFirst, l.Use.MinPart = true, in.PartPayments.MinimumFirst, in.PartPayments.MinimumPart
 	}
 	return l
 }

@@ -60,9 +60,15 @@ type (
 	methodsOut     methodsIn
 	methodPriceOut methodPriceIn
 	itemOut        itemIn
-	splitOut       splitIn
-	pageOut        pageIn
-	payerOut       payerIn
+	splitOut       struct {
+		splitIn
+		State       pay.SplitState `json:"state"`
+		Held        int64          `json:"held"`
+		Free        int64          `json:"free"`
+		Transferred int64          `json:"transferred"`
+	}
+	pageOut  pageIn
+	payerOut payerIn
 )
 
 func newPageOut(p pay.Page) pageOut {
@@ -93,7 +99,7 @@ func newLinkOut(l pay.Link, url string) linkOut {
 		out.Amount, out.AmountDue = &minor, &due
 	}
 	if l.Use.Parts {
-		out.PartPayments = &partsOut{MinimumFirst: l.Use.MinFirst}
+		out.PartPayments = &partsOut{l.Use.MinFirst, l.Use.MinPart}
 	}
 	for id, cost := range l.Price.PerMethod {
 		out.MethodPrices[id] = methodPriceOut(cost)
@@ -102,7 +108,10 @@ func newLinkOut(l pay.Link, url string) linkOut {
 		out.Items = append(out.Items, itemOut(item))
 	}
 	for _, split := range l.Splits {
-		out.Splits = append(out.Splits, splitOut{split.Account, split.Reference, split.Amount, split.Percent, split.OnHold})
+		out.Splits = append(out.Splits, splitOut{
+			splitIn{split.Account, split.Reference, split.Amount, split.Percent, split.OnHold},
+			split.At(), split.Held, split.Free(), split.Transferred,
+		})
 	}
 	return out
 }

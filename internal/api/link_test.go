@@ -39,6 +39,7 @@ func TestEveryFieldComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want["expires_at"] = "2031-01-01T00:00:00Z"
+	maps.Copy(want["splits"].([]any)[0].(object), object{"state": "planned", "held": 0, "free": 0, "transferred": 0})
 	for name, value := range want {
 		a, _ := json.Marshal(value, json.Deterministic(true))
 		b, _ := json.Marshal(got[name], json.Deterministic(true))
@@ -76,6 +77,16 @@ func TestUsesAndOpenAmounts(t *testing.T) {
 	got = w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"USD","part_payments":{}}`)
 	if got["part_payments"].(object)["minimum_first"] != 0.0 {
 		t.Errorf("parts are %v", got["part_payments"])
+	}
+	got = w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"USD","part_payments":{"minimum_first":300,"minimum_part":1000}}`)
+	if parts := got["part_payments"].(object); parts["minimum_first"] != 300.0 || parts["minimum_part"] != 1000.0 {
+		t.Errorf("parts are %v", parts)
+	}
+	for _, least := range []string{"1001", "-1"} {
+		got = w.must(400, "POST", "/v1/payment_links", `{"amount":1000,"currency":"USD","part_payments":{"minimum_part":`+least+`}}`)
+		if !slices.Equal(fields(got), []string{"part_payments.minimum_part"}) {
+			t.Errorf("%s: %v", least, got)
+		}
 	}
 }
 

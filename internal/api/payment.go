@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"paylink/internal/core"
 	"paylink/internal/pay"
 	"paylink/internal/web"
@@ -20,11 +22,13 @@ type paymentOut struct {
 	Currency    pay.Currency     `json:"currency"`
 	Captured    int64            `json:"amount_captured"`
 	Refunded    int64            `json:"amount_refunded"`
+	Disputed    int64            `json:"amount_disputed"`
 	Method      pay.MethodID     `json:"method"`
 	Instrument  *string          `json:"instrument"`
 	FailureCode *string          `json:"failure_code"`
 	Attempts    []attemptOut     `json:"attempts"`
 	Refunds     []refundOut      `json:"refunds"`
+	Disputes    []disputeOut     `json:"disputes"`
 	CreatedAt   time.Time        `json:"created_at"`
 	UpdatedAt   time.Time        `json:"updated_at"`
 }
@@ -42,12 +46,22 @@ type attemptOut struct {
 	Authorized   int64            `json:"amount_authorized"`
 	Captured     int64            `json:"amount_captured"`
 	Refunded     int64            `json:"amount_refunded"`
+	Disputed     int64            `json:"amount_disputed"`
 	Capture      string           `json:"capture"`
+	Captures     []captureOut     `json:"captures"`
+	HoldUntil    *time.Time       `json:"authorized_until"`
 	Superseded   bool             `json:"superseded"`
 	Instrument   *string          `json:"instrument"`
 	FailureCode  *string          `json:"failure_code"`
 	CreatedAt    time.Time        `json:"created_at"`
 	UpdatedAt    time.Time        `json:"updated_at"`
+}
+
+// captureOut is one taking of an attempt's money.
+type captureOut struct {
+	Amount  int64     `json:"amount"`
+	Surplus bool      `json:"surplus"`
+	At      time.Time `json:"captured_at"`
 }
 
 type refundOut struct {
@@ -68,6 +82,7 @@ func newPaymentOut(p pay.Payment) paymentOut {
 	}
 	for _, a := range p.Attempts {
 		out.Refunded += a.Refunded
+		out.Disputed += a.Disputed
 		out.Attempts = append(out.Attempts, newAttemptOut(a))
 	}
 	if n := len(out.Attempts); n > 0 {
@@ -78,20 +93,31 @@ func newPaymentOut(p pay.Payment) paymentOut {
 			r.ID, r.Attempt, r.State, r.Amount, r.Reason, r.CreatedAt.UTC(), r.UpdatedAt.UTC(),
 		})
 	}
+	for _, d := range p.Disputes {
+		out.Disputes = append(out.Disputes, newDisputeOut(d))
+	}
 	return out
 }
 
 func newAttemptOut(a pay.Attempt) attemptOut {
 	out := attemptOut{
 		ID: a.ID, State: a.State, Method: a.Method, Processor: a.Processor, ProcessorRef: optional(a.ProcessorRef),
-		Requested: a.Requested, Authorized: a.Authorized, Captured: a.Captured, Refunded: a.Refunded,
-		Capture: captureWord(a.Manual), Choice: newChoiceOut(a.Choice), Superseded: a.Superseded, Instrument: optional(a.Instrument),
+		Requested: a.Requested, Authorized: a.Authorized, Captured: a.Captured, Refunded: a.Refunded, Disputed: a.Disputed,
+		Capture: captureWord(a.Manual), Captures: []captureOut{}, HoldUntil: optional(a.HoldUntil.UTC()), Choice: newChoiceOut(a.Choice), Superseded: a.Superseded, Instrument: optional(a.Instrument),
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
+	}
+	for _, c := range a.Captures {
+		out.Captures = append(out.Captures, captureOut{c.Amount, c.Surplus, c.At.UTC()})
 	}
 	if a.Failure != nil {
 		out.FailureCode = optional(a.Failure.Code)
 	}
 	return out
+}
+
+// WordPayment is a payment in JSON, as every answer has it.
+func WordPayment(p pay.Payment) ([]byte, error) {
+	return json.Marshal(newPaymentOut(p), json.Deterministic(true))
 }
 
 // newPaymentsOut is never nil: a link without payments has an empty list.
@@ -131,6 +157,11 @@ type amountIn struct {
 	Amount *int64 `json:"amount"`
 }
 
+type captureIn struct {
+	Amount *int64 `json:"amount"`
+	Final  *bool  `json:"final"`
+}
+
 // optionalAmount is the amount of a body that may be left out; 0 where there is
 // none.
 func optionalAmount(r request) (int64, error) {
@@ -148,11 +179,18 @@ func (a *API) capture(w http.ResponseWriter, r request) error {
 	if err != nil {
 		return err
 	}
-	amount, err := optionalAmount(r)
-	if err != nil {
+	var in captureIn
+	if err := decodeOptional(r, &in); err != nil {
 		return err
 	}
-	cmd := core.CapturePayment{Key: key, Fingerprint: print, Payment: pay.PaymentID(r.PathValue("id")), Amount: amount}
+	cmd := core.CapturePayment{Key: key, Fingerprint: print, Replayed: replayed(w), Payment: pay.PaymentID(r.PathValue("id")), Keep: in.Final != nil && !*in.Final}
+	if in.Amount != nil {
+		var bad pay.Faults
+		if minor(&bad, "amount", *in.Amount, 1); bad.Err() != nil {
+			return bad.Err()
+		}
+		cmd.Amount = *in.Amount
+	}
 	p, err := a.core.Capture(r.Context(), r.who, cmd)
 	if err != nil {
 		return err
@@ -168,7 +206,7 @@ func (a *API) void(w http.ResponseWriter, r request) error {
 	if err := decodeOptional(r, &struct{}{}); err != nil {
 		return err
 	}
-	p, err := a.core.Void(r.Context(), r.who, core.VoidPayment{Key: key, Fingerprint: print, Payment: pay.PaymentID(r.PathValue("id"))})
+	p, err := a.core.Void(r.Context(), r.who, core.VoidPayment{Key: key, Fingerprint: print, Replayed: replayed(w), Payment: pay.PaymentID(r.PathValue("id"))})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (a *API) refund(w http.ResponseWriter, r request) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	cmd := core.RefundPayment{Key: key, Fingerprint: print, Wish: pay.RefundWish{Payment: pay.PaymentID(r.PathValue("id")), Reason: in.Reason}}
+	cmd := core.RefundPayment{Key: key, Fingerprint: print, Replayed: replayed(w), Wish: pay.RefundWish{Payment: pay.PaymentID(r.PathValue("id")), Reason: in.Reason}}
 	if in.Amount != nil {
 		cmd.Wish.Amount = *in.Amount
 	}

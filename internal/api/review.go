@@ -65,7 +65,7 @@ func (a *API) decideReview(w http.ResponseWriter, r request) error {
 	if err := decodeOptional(r, &in); err != nil { // without a body outcome and reason are at fault
 		return err
 	}
-	cmd := core.DecideReview{Key: key, Fingerprint: print, Decision: pay.Decision{
+	cmd := core.DecideReview{Key: key, Fingerprint: print, Replayed: replayed(w), Decision: pay.Decision{
 		Attempt: pay.AttemptID(r.PathValue("id")), Outcome: in.Outcome, Reason: in.Reason,
 	}}
 	if in.Amount != nil {

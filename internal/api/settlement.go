@@ -64,10 +64,14 @@ type balanceOut struct {
 }
 
 type currencyOut struct {
-	Currency  pay.Currency `json:"currency"`
-	Pending   int64        `json:"pending"`
-	Available int64        `json:"available"`
-	Held      int64        `json:"held"`
+	Currency    pay.Currency `json:"currency"`
+	Pending     int64        `json:"pending"`
+	Available   int64        `json:"available"`
+	Held        int64        `json:"held"`
+	Owed        int64        `json:"owed"`
+	Payable     int64        `json:"payable"`
+	Transferred int64        `json:"transferred"`
+	PaidOut     int64        `json:"paid_out"`
 }
 
 func (a *API) balance(w http.ResponseWriter, r request) error {
@@ -81,7 +85,7 @@ func (a *API) balance(w http.ResponseWriter, r request) error {
 	}
 	out := balanceOut{Object: "balance", Data: make([]currencyOut, 0, len(list))}
 	for _, b := range list {
-		out.Data = append(out.Data, currencyOut{b.Currency, b.Pending, b.Available(), b.Held})
+		out.Data = append(out.Data, currencyOut{b.Currency, b.Pending, b.Available(), b.Held, b.Owed, b.Payable(), b.Transferred, b.PaidOut})
 	}
 	return web.JSON(w, http.StatusOK, out)
 }

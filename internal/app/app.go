@@ -24,6 +24,7 @@ import (
 	"paylink/internal/jobs"
 	"paylink/internal/pay"
 	"paylink/internal/processor"
+	"paylink/internal/processor/faulty"
 	"paylink/internal/processor/sandbox"
 	"paylink/internal/store"
 	"paylink/internal/web"
@@ -42,8 +43,9 @@ type App struct {
 	dialects map[string]dialect.Dialect
 	metrics  *metrics
 	runner   *jobs.Runner
-	stopTime time.Duration // for what is under way to end, when told to stop
-	weakKey  bool          // the wrapping key does not look drawn by chance
+	faulty   *faulty.Driver // before the sandbox, where it is told to fail; else nil
+	stopTime time.Duration  // for what is under way to end, when told to stop
+	weakKey  bool           // the wrapping key does not look drawn by chance
 
 	reportLimit *web.Limiter
 	neighbors   sync.WaitGroup // hears from other nodes and tells them
@@ -152,18 +154,37 @@ func assemble(ctx context.Context, s config.Settings, log *slog.Logger, st *stor
 	if err != nil {
 		return nil, err
 	}
+	driver, err := a.testProcessor()
+	if err != nil {
+		return nil, err
+	}
 	a.Core = core.New(core.Options{
-		Store: st, Keys: keys, Processors: []processor.Driver{a.Sandbox}, Methods: methods, Log: log,
+		Store: st, Keys: keys, Processors: []processor.Driver{driver}, Methods: methods, Log: log,
 		PublicURL: s.BaseURL(), CheckURL: a.egress.CheckURL, Metrics: core.Metrics{Alarm: a.metrics.alarm},
 	})
-	a.Sandbox.SetCallback(func(ctx context.Context, t pay.Tenant, h http.Header, raw []byte) error {
+	hears := func(ctx context.Context, t pay.Tenant, h http.Header, raw []byte) error {
 		err := a.Core.Callback(ctx, sandbox.Name, t, h, raw)
 		if err != nil {
 			log.Error("taking the sandbox's callback", "merchant", t.Merchant, "err", err)
 		}
 		return err
-	})
+	}
+	if a.faulty != nil {
+		hears = a.faulty.Callback(hears)
+	}
+	a.Sandbox.SetCallback(hears)
 	return a, a.buildHandler()
+}
+
+// testProcessor is the sandbox, or what stands before it when it is told to fail.
+func (a *App) testProcessor() (processor.Driver, error) {
+	f, err := a.settings.Faults()
+	if err != nil || !f.On() {
+		return a.Sandbox, err
+	}
+	a.log.Warn("the test processor fails on purpose", "faults", f)
+	a.faulty = faulty.New(a.Sandbox, faulty.Rates{After: f.After, Before: f.Before, Callbacks: f.Callbacks, Amounts: f.Amounts}, f.Seed)
+	return a.faulty, nil
 }
 
 func (a *App) buildHandler() error {
@@ -237,6 +258,9 @@ func (a *App) Stop(ctx context.Context) error {
 // close follows the end of all jobs: the other nodes are told of what was
 // handed back, then the store ends.
 func (a *App) close() {
+	if a.faulty != nil {
+		a.faulty.Close()
+	}
 	a.forsake()
 	a.neighbors.Wait()
 	a.egress.Close()

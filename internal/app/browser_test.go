@@ -52,6 +52,9 @@ func TestBrowser(t *testing.T) {
 				payAfterDecline(t, b, base, shop)
 				payAtBank(t, b, base, shop, "bank_redirect", "test_bank_b")
 				payAtBank(t, b, base, shop, "card", challengeCard)
+				if !scripts {
+					payCart(t, b, base, shop)
+				}
 				b.check(base)
 			})
 		}

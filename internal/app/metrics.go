@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"paylink/internal/core"
 	"paylink/internal/pay"
 	"paylink/internal/webhook"
 )
@@ -22,6 +23,7 @@ type metrics struct {
 	deliveries *prometheus.HistogramVec
 	firstTry   prometheus.Histogram
 	reports    *prometheus.CounterVec
+	waiting    *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -43,8 +45,11 @@ func newMetrics() *metrics {
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "paylink_csp_reports_total", Help: "Browsers' reports of what a page's policy kept out, by directive. Anyone can send one.",
 		}, []string{"directive"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "paylink_waiting", Help: "Reviews and differences that wait for a person, and operations no processor has taken within five minutes; of the whole installation.",
+		}, []string{"what"}),
 	}
-	m.registry.MustRegister(m.requests, m.alarms, m.deliveries, m.firstTry, m.reports, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.alarms, m.deliveries, m.firstTry, m.reports, m.waiting, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -53,6 +58,12 @@ func (m *metrics) observe(route, method string, status int, took time.Duration) 
 }
 
 func (m *metrics) alarm(kind string) { m.alarms.WithLabelValues(kind).Inc() }
+
+func (m *metrics) waits(w core.Waiting) {
+	m.waiting.WithLabelValues("operation").Set(float64(w.Operations))
+	m.waiting.WithLabelValues("review").Set(float64(w.Reviews))
+	m.waiting.WithLabelValues("difference").Set(float64(w.Differences))
+}
 
 func (m *metrics) webhooks() webhook.Metrics {
 	return webhook.Metrics{

@@ -72,6 +72,9 @@ func settingFaults(s config.Settings) (faults []string, err error) {
 	if limits.Off() {
 		faults = append(faults, "a rate limit is off: take --limit NAME=off away")
 	}
+	if len(s.SandboxFaults) > 0 {
+		faults = append(faults, "the test processor is told to fail: take --sandbox-faults away")
+	}
 	if !isHTTPS(s.BaseURL()) {
 		faults = append(faults, fmt.Sprintf("the public URL is %s: give --public-url with https://", s.BaseURL()))
 	}

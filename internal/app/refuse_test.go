@@ -35,6 +35,7 @@ func TestSettingFaults(t *testing.T) {
 	}{
 		"as it should be": {func(*config.Settings) {}, ""},
 		"limit off":       {func(s *config.Settings) { s.Limit = map[string]string{"submit": "off"} }, "rate limit"},
+		"faults":          {func(s *config.Settings) { s.SandboxFaults = map[string]string{"amounts": "1"} }, "--sandbox-faults"},
 		"http":            {func(s *config.Settings) { s.PublicURL = "http://pay.example" }, "https"},
 		"no public URL":   {func(s *config.Settings) { s.PublicURL = "" }, "https"},
 		"metrics for all": {func(s *config.Settings) { s.MetricsListen = "0.0.0.0:9090" }, "--metrics-listen"},

@@ -108,6 +108,7 @@ func (a *App) router(native dialect.Dialect, others []dialect.Dialect, pages *ch
 		rt.common.Route(route.Pattern, route.Handle)
 	}
 	rt.common.Handle("/sandbox/", a.Sandbox.Handler())
+	rt.common.HandleFunc("GET /{$}", a.home)
 	rt.common.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	rt.common.HandleFunc("GET /readyz", a.ready)
 	rt.common.Route("POST "+page.ReportPath, a.takeReports)

@@ -4,11 +4,13 @@
 package config
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"paylink/internal/pay"
 )
@@ -33,7 +35,9 @@ type Settings struct {
 	DialectHost          map[string]string `name:"dialect-host" env:"PAYLINK_DIALECT_HOST" mapsep:"," placeholder:"DIALECT=HOST" help:"Host name on which a provider's API is served at its own paths: payroc=pay.example.com. May be repeated."`
 	AllowPrivateWebhooks []netip.Prefix    `name:"allow-private-webhooks" env:"PAYLINK_ALLOW_PRIVATE_WEBHOOKS" placeholder:"CIDR" help:"Private networks that webhooks in test mode may go to: 127.0.0.0/8,::1/128 (default: none)."`
 	Limit                map[string]string `name:"limit" env:"PAYLINK_LIMIT" mapsep:"," placeholder:"NAME=VALUE" help:"A rate, and how many may come at once, or off: requests=100/s:200 of one API key; submit=5/min:5, payments started on one link from one address; misses=60/min:60, requests of one address for links that do not exist (default: these). May be repeated."`
+	VerifyEvery          string            `name:"verify-every" env:"PAYLINK_VERIFY_EVERY" default:"1h" placeholder:"TIME|off" help:"How often serve proves its stored data as paylink verify does, on one node: 1h, 30m, at least 1m, or off (default: ${default})."`
 	LogFormat            string            `name:"log-format" env:"PAYLINK_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"text|json" help:"Form of the log on standard error (default: ${default})."`
+	SandboxFaults        map[string]string `name:"sandbox-faults" env:"PAYLINK_SANDBOX_FAULTS" mapsep:"," placeholder:"NAME=PERCENT" help:"What the test processor does wrong on purpose, to test an installation: after=10,before=10 (calls without an answer, carried out or not), callbacks=5 (come late, twice, out of order), amounts=1 (told wrong); seed=N draws others. Refused in live mode (default: nothing)."`
 	MetricsListen        string            `name:"metrics-listen" env:"PAYLINK_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Address for /metrics and /debug/pprof; keep it private; in live mode on loopback only (default: not served)."`
 }
 
@@ -62,10 +66,33 @@ func (s Settings) Check() error {
 			return err
 		}
 	}
+	if _, err := s.Faults(); err != nil {
+		if err := bad.Merge("", err); err != nil {
+			return err
+		}
+	}
+	if _, _, err := s.Proofs(); err != nil {
+		bad.Add("--verify-every", "invalid", "must be a time of at least 1m and at most 720h, or off")
+	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		bad.Add("--log-format", "invalid", "must be text or json")
 	}
 	return bad.Err()
+}
+
+// Proofs is how often stored data is proved; on is false when never.
+func (s Settings) Proofs() (every time.Duration, on bool, err error) {
+	switch s.VerifyEvery {
+	case "off":
+		return 0, false, nil
+	case "":
+		return time.Hour, true, nil
+	}
+	every, err = time.ParseDuration(s.VerifyEvery)
+	if err == nil && (every < time.Minute || every > 720*time.Hour) {
+		err = errors.New("out of range")
+	}
+	return every, true, err
 }
 
 // BaseURL is what absolute URLs begin with, without a slash at the end.

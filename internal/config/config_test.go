@@ -76,6 +76,8 @@ func TestCheckNamesTheFlag(t *testing.T) {
 		{"--metrics-listen", "127.0.0.1:8080"}, {"--dialect-host", "payroc=https://x"}, {"--dialect-host", "payroc=X.example"},
 		{"--limit", "requests=0/s"}, {"--limit", "requests=1/d"}, {"--limit", "requests=1/s:"}, {"--limit", "requests=-1/s"},
 		{"--limit", "requests=01/s"}, {"--limit", "request=1/s"}, {"--limit", "submit=on"},
+		{"--sandbox-faults", "after=101"}, {"--sandbox-faults", "after=-1"}, {"--sandbox-faults", "after=60,before=60"},
+		{"--sandbox-faults", "all=1"}, {"--sandbox-faults", "amounts="}, {"--sandbox-faults", "seed=x"},
 	} {
 		s, err := parse(t, args...)
 		if err != nil {
@@ -88,6 +90,27 @@ func TestCheckNamesTheFlag(t *testing.T) {
 	for _, args := range [][]string{{"--log-format", "xml"}, {"--allow-private-webhooks", "127.0.0.1"}, {"--nonsense"}} {
 		if _, err := parse(t, args...); err == nil {
 			t.Errorf("%v pass", args)
+		}
+	}
+}
+
+func TestVerifyEvery(t *testing.T) {
+	for value, want := range map[string]time.Duration{"1h": time.Hour, "30m": 30 * time.Minute, "off": 0} {
+		s, err := parse(t, "--verify-every", value)
+		if err != nil || s.Check() != nil {
+			t.Errorf("%q: %v, %v", value, err, s.Check())
+		}
+		if every, on, err := s.Proofs(); err != nil || every != want || on != (want > 0) {
+			t.Errorf("%q: every %s, %v, %v", value, every, on, err)
+		}
+	}
+	for _, value := range []string{"1", "59s", "721h", "never", "-1h"} {
+		s, err := parse(t, "--verify-every="+value)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "--verify-every") {
+			t.Errorf("%q passes: %v", value, err)
+		}
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -114,5 +137,19 @@ func TestHelpSaysEveryLimit(t *testing.T) {
 		if want := l.name + "=" + l.fallback; !strings.Contains(flag.Tag.Get("help"), want) {
 			t.Errorf("the help of --limit lacks %s", want)
 		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	s, err := parse(t)
+	if f, bad := s.Faults(); err != nil || bad != nil || f.On() {
+		t.Errorf("the default is %+v, %v, %v", f, err, bad)
+	}
+	s, err = parse(t, "--sandbox-faults", "after=10,before=20,callbacks=5,amounts=1,seed=7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Faults(); err != nil || !f.On() || f != (Faults{After: 10, Before: 20, Callbacks: 5, Amounts: 1, Seed: 7}) {
+		t.Errorf("the faults are %+v, %v", f, err)
 	}
 }

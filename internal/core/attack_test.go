@@ -56,6 +56,10 @@ func (odd) Settlements(context.Context, pay.Tenant, string) ([]processor.Settled
 	return nil, "", nil
 }
 
+func (odd) Charges(context.Context, pay.Tenant, string) ([]processor.Charge, string, error) {
+	return nil, "", nil
+}
+
 func (odd) VerifyCallback(_ pay.Tenant, _ http.Header, raw []byte) (e processor.Evidence, err error) {
 	return e, json.Unmarshal(raw, &e)
 }
@@ -75,13 +79,19 @@ func (w *oddWorld) alarm(kind string) {
 
 func withOdd(t *testing.T, w *coretest.World, answer func(ctx context.Context, o processor.Order, asked bool) (processor.Outcome, error)) *oddWorld {
 	t.Helper()
+	return withDriver(t, w, odd{answer})
+}
+
+// withDriver gives the world another processor.
+func withDriver(t *testing.T, w *coretest.World, d processor.Driver) *oddWorld {
+	t.Helper()
 	keys, err := core.OpenKeys(context.Background(), w.Store, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
 	odds := &oddWorld{World: w, alarms: map[string]int{}}
 	w.Core = core.New(core.Options{
-		Store: w.Store, Keys: keys, Processors: []processor.Driver{odd{answer}}, Methods: []method.Method{bycard.Method},
+		Store: w.Store, Keys: keys, Processors: []processor.Driver{d}, Methods: []method.Method{bycard.Method},
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://pay.test", CheckURL: w.Egress.CheckURL,
 		Metrics: core.Metrics{Alarm: odds.alarm},
 	})

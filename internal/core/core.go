@@ -159,7 +159,7 @@ func isSurplus(e pay.Event) bool {
 	for _, p := range e.Snapshot.Payments {
 		for _, r := range p.Refunds {
 			if string(r.ID) == e.EntityID {
-				return r.Reason == "surplus"
+				return r.Surplus
 			}
 		}
 	}

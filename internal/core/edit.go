@@ -21,13 +21,14 @@ type EditLink struct {
 	Claims   []Claim // names the link is to have besides
 	Hooks    []Hook  // when not nil: the endpoints of this link, in place of the ones it has
 	Refuse   error   // what the edge found wrong; told unless Key has an answer already
+	Replayed func()  // called when the answer is that of an earlier request; may be nil
 }
 
 // EditLink changes a link under its id. A change that alters nothing writes
 // nothing and answers with the link as it is.
 // Errors: pay.ErrNotFound, invalid_state, Invalid, pay.ErrKeyReused, a claim's Taken.
 func (c *Core) EditLink(ctx context.Context, who pay.Caller, cmd EditLink) (LinkView, error) {
-	return c.once(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Link, func(tx *store.Tx, tab *store.Held) error {
+	return c.once(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Link, func(tx *store.Tx, tab *store.Held) error {
 		if cmd.Refuse != nil {
 			return cmd.Refuse
 		}
@@ -37,16 +38,16 @@ func (c *Core) EditLink(ctx context.Context, who pay.Caller, cmd EditLink) (Link
 
 // once changes a link at most once per key, which may be empty; a repeat is
 // answered with the link as it was then.
-func (c *Core) once(ctx context.Context, who pay.Caller, key, print string, id pay.LinkID, do func(*store.Tx, *store.Held) error) (LinkView, error) {
+func (c *Core) once(ctx context.Context, who pay.Caller, k keyed, id pay.LinkID, do func(*store.Tx, *store.Held) error) (LinkView, error) {
 	if _, err := c.Link(ctx, who, id); err != nil {
 		return LinkView{}, err
 	}
-	use := keyUse(who, key, print, id)
+	use := keyUse(who, k.key, k.print, id)
 	var first store.KeyUse
 	replayed := false
 	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) (err error) {
 		replayed = false
-		if key != "" {
+		if k.key != "" {
 			if first, err = tx.FindKey(ctx, use); err == nil {
 				replayed = true
 				return nil
@@ -54,7 +55,7 @@ func (c *Core) once(ctx context.Context, who pay.Caller, key, print string, id p
 				return err
 			}
 		}
-		if err := do(tx, tab); err != nil || key == "" {
+		if err := do(tx, tab); err != nil || k.key == "" {
 			return err
 		}
 		use.Seq = tab.Link.Seq
@@ -65,6 +66,9 @@ func (c *Core) once(ctx context.Context, who pay.Caller, key, print string, id p
 		return LinkView{}, err
 	}
 	if replayed {
+		if k.replayed != nil {
+			k.replayed()
+		}
 		e, err := c.store.Event(ctx, who.Tenant, first.Link, first.Seq)
 		return LinkView{e.Snapshot.Link, e.Snapshot.Payments}, err
 	}
@@ -109,20 +113,23 @@ func (c *Core) newToken(ctx context.Context, tx *store.Tx, tab *store.Held, old 
 	return tx.AddLocator(ctx, "token", auth.LookupHash("token", tab.Link.Token), locator(tab.Link), time.Time{})
 }
 
-// MoveSplit asks to let go of a split on hold, or to give it to the merchant.
+// MoveSplit asks to let go of a split on hold, to give it to the merchant, to
+// hold it again or to transfer it.
 type MoveSplit struct {
 	Key         string // idempotency key, may be empty
 	Fingerprint string
 	Link        pay.LinkID
 	Index       int
-	Amount      int64 // to be let go of, in minor units; 0: all of it
-	Cancel      bool  // give what is held to the merchant after all
+	Amount      int64  // to be let go of or transferred, in minor units; 0: all of it
+	Reference   string // of a transfer: the caller's own name of it
+	Cancel      bool   // give what is held to the merchant after all
+	Replayed    func() // called when the answer is that of an earlier request; may be nil
 }
 
 // MoveSplit lets go of a split on hold or cancels it, at most once per key.
 // Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
 func (c *Core) MoveSplit(ctx context.Context, who pay.Caller, cmd MoveSplit) (LinkView, error) {
-	return c.once(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Link, func(_ *store.Tx, tab *store.Held) error {
+	return c.once(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Link, func(_ *store.Tx, tab *store.Held) error {
 		if err := tab.Clock(); err != nil {
 			return err
 		}

@@ -20,6 +20,9 @@ const queryFor = 72 * time.Hour
 // goes wrong is left to the job, which asks by the operation's id.
 func (c *Core) runNow(ctx context.Context, t pay.Tenant, ops []pay.Operation) {
 	for _, o := range ops {
+		if !o.DueAt.IsZero() {
+			continue // its time will come
+		}
 		// The payer may go away: the call and its outcome do not.
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 		if err := c.RunOperation(call, store.OperationJob{Tenant: t, Operation: o, Fence: 1}); err != nil {
@@ -70,19 +73,22 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	if err != nil {
 		return err
 	}
+	if j.Kind == pay.OpQuery {
+		return c.askHold(ctx, d, j, l, p)
+	}
 	order := c.order(l, p, j.Operation)
 	// A payment whose first call died with its worker is asked about, for its
 	// payer has gone, and asking may end it. What the merchant or a rule wants is
-	// sent all the same: by its id it happens once.
+	// sent all the same: by its id it happens once. So is, after asking, what the
+	// processor never saw (P2): a call that came to nothing is not one that failed.
 	begins := j.Kind == pay.OpSale || j.Kind == pay.OpAuthorize
 	fresh := j.State == pay.OpPrepared && j.Tries == 0 && (j.Fence == 1 || !begins)
 	out, err := processor.Outcome{}, error(nil)
 	call, cancel := context.WithTimeout(ctx, startTimeout) // one that never answers must not keep a worker for ever
 	defer cancel()
 	if !fresh {
-		if out, err = d.Query(call, order); err == nil && out.Result == processor.Unknown && j.State == pay.OpPrepared {
-			fresh = true // never arrived: the same id makes sending safe
-		}
+		out, err = d.Query(call, order)
+		fresh = err == nil && out.Result == processor.Unseen
 	}
 	if fresh {
 		out, err = send(call, d, order)
@@ -90,6 +96,29 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	if err != nil {
 		c.log.Warn("the processor gave no answer", "processor", d.Name(), "operation", j.ID, "link", j.Link, "err", err)
 		out = processor.Outcome{Result: processor.Unknown}
+	}
+	return c.record(context.WithoutCancel(ctx), j, out)
+}
+
+// askHold asks what became of an authorization whose time is over, unless it
+// ended before.
+func (c *Core) askHold(ctx context.Context, d processor.Driver, j store.OperationJob, l pay.Link, p pay.Payment) error {
+	if a := p.Attempt(j.Attempt); a == nil || a.State != pay.AttemptAuthorized {
+		return c.store.InTx(ctx, func(tx *store.Tx) error {
+			return tx.FinishOperation(ctx, j.Tenant, j.ID, pay.OpSucceeded, time.Time{}, j.Fence)
+		})
+	}
+	order := c.order(l, p, j.Operation)
+	order.Key, order.Kind = j.About, pay.OpAuthorize
+	call, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	out, err := d.Query(call, order)
+	switch {
+	case err != nil:
+		c.log.Warn("the processor gave no answer", "processor", d.Name(), "operation", j.ID, "link", j.Link, "err", err)
+		out = processor.Outcome{}
+	case out.Result == processor.Succeeded:
+		out.Result = processor.Pending // it is held still
 	}
 	return c.record(context.WithoutCancel(ctx), j, out)
 }
@@ -111,10 +140,8 @@ func (c *Core) order(l pay.Link, p pay.Payment, o pay.Operation) processor.Order
 		Tenant: l.Tenant, Key: o.ID, Kind: o.Kind, Link: l.ID, Attempt: o.Attempt, Amount: o.Amount, Final: o.Final,
 		Fields: o.Fields, ReturnURL: c.PayURL(l), Description: l.Description, Method: p.Method,
 	}
-	for _, a := range p.Attempts {
-		if a.ID == o.Attempt {
-			order.ProcessorRef, order.Method = a.ProcessorRef, a.Method
-		}
+	if a := p.Attempt(o.Attempt); a != nil {
+		order.ProcessorRef, order.Method = a.ProcessorRef, a.Method
 	}
 	return order
 }
@@ -170,7 +197,7 @@ func (c *Core) misbound(ctx context.Context, j store.OperationJob) error {
 // next is the operation's state after an outcome and when to ask again.
 func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) (pay.OperationState, time.Time) {
 	switch out.Result {
-	case processor.Succeeded:
+	case processor.Succeeded, processor.Expired:
 		return pay.OpSucceeded, time.Time{}
 	case processor.Failed:
 		return pay.OpFailed, time.Time{}
@@ -183,7 +210,11 @@ func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) 
 	if int(j.Tries) < len(queryAfter) {
 		wait = queryAfter[j.Tries]
 	}
-	if now.Sub(j.CreatedAt) > queryFor {
+	begun := j.CreatedAt
+	if j.DueAt.After(begun) {
+		begun = j.DueAt
+	}
+	if now.Sub(begun) > queryFor {
 		c.metrics.Alarm("operation_unresolved")
 		return pay.OpUnknown, time.Time{}
 	}
@@ -200,8 +231,8 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		return tab.Refunded(o.Refund, to)
 	}
 	r := pay.Report{
-		ProcessorRef: out.ProcessorRef, Authorized: out.Authorized, Captured: out.Captured, Currency: out.Currency,
-		Action: out.Action, Failure: out.Failure, Instrument: out.Instrument, CaptureRef: o.Fields[captureRef],
+		Operation: o.ID, ProcessorRef: out.ProcessorRef, Authorized: out.Authorized, Captured: out.Captured, Partial: out.Partial, HoldUntil: out.HoldUntil,
+		Currency: out.Currency, Action: out.Action, Failure: out.Failure, Instrument: out.Instrument, CaptureRef: o.Fields[captureRef],
 	}
 	_, a := tab.Attempt(o.Attempt)
 	if a == nil {
@@ -214,12 +245,29 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		r.State = pay.AttemptProcessing
 	case processor.Unknown:
 		r.State = pay.AttemptUnknown
+	case processor.Expired:
+		r.State = pay.AttemptAuthExpired
 	case processor.Failed:
 		r.State = pay.AttemptFailed
 	case processor.Succeeded:
 		r.State = map[pay.OperationKind]pay.AttemptState{
 			pay.OpAuthorize: pay.AttemptAuthorized, pay.OpSale: pay.AttemptCaptured, pay.OpCapture: pay.AttemptCaptured, pay.OpVoid: pay.AttemptVoided,
 		}[o.Kind]
+	}
+	switch o.Kind {
+	case pay.OpAuthorize:
+		r.Captured = 0 // told by the captures
+	case pay.OpQuery:
+		if r.Captured = 0; out.Result != processor.Expired {
+			return nil
+		}
+	case pay.OpCapture:
+		if r.Taken = o.Amount.Minor; !o.Final {
+			r.State = pay.AttemptAuthorized
+		}
+		if r.Captured == 0 {
+			r.Captured = a.Captured + r.Taken // the processor tells no totals
+		}
 	}
 	if o.Kind == pay.OpVoid || o.Kind == pay.OpCapture {
 		if out.Result == processor.Failed && o.Kind == pay.OpVoid && a.State == pay.AttemptAuthorized {

@@ -109,7 +109,7 @@ func TestPreparedIsDone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := coretest.New(t, o)
 		for want, do := range map[pay.AttemptState]func(*pay.Tab, pay.PaymentID) error{
-			pay.AttemptCaptured: func(tab *pay.Tab, id pay.PaymentID) error { return tab.Capture(id, 0) },
+			pay.AttemptCaptured: func(tab *pay.Tab, id pay.PaymentID) error { return tab.Capture(id, 0, false) },
 			pay.AttemptVoided:   (*pay.Tab).Void,
 		} {
 			l := w.Link(t, manual)

@@ -194,6 +194,9 @@ func (c *Core) StartPayment(ctx context.Context, cmd StartPayment) (pay.Payment,
 		if cmd.Version != 0 && cmd.Version != tab.Link.Version {
 			return pay.ErrState("the link was changed since the page was opened")
 		}
+		if tab.Barred, err = tx.Barred(ctx, name.Tenant, name.ID); err != nil {
+			return err
+		}
 		p, _, err := tab.Begin(b)
 		if err != nil {
 			return err
@@ -260,8 +263,10 @@ type CapturePayment struct {
 	Key         string
 	Fingerprint string
 	Payment     pay.PaymentID
-	Amount      int64  // minor units; 0: all of it. What is left is released.
+	Amount      int64  // minor units; 0: all that is left
+	Keep        bool   // the rest stays held for another capture; else it is released
 	Reference   string // the merchant's own name of this capture, kept with the attempt; may be empty
+	Replayed    func() // called when the answer is that of an earlier request; may be nil
 }
 
 // captureRef is the field of an operation that holds CapturePayment.Reference.
@@ -272,32 +277,59 @@ type VoidPayment struct {
 	Key         string
 	Fingerprint string
 	Payment     pay.PaymentID
+	Replayed    func() // called when the answer is that of an earlier request; may be nil
 }
 
 // Capture takes money that is held, at most once per key.
-// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
+// Errors: pay.ErrNotFound, invalid_state, Invalid (amount, final), pay.ErrKeyReused.
 func (c *Core) Capture(ctx context.Context, who pay.Caller, cmd CapturePayment) (pay.Payment, error) {
-	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) error {
+	p, _, err := c.act(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) (string, error) {
 		if err := idle(ctx, tx, tab, cmd.Payment); err != nil {
-			return err
+			return "", err
 		}
-		err := tab.Capture(cmd.Payment, cmd.Amount)
+		if cmd.Keep {
+			if err := c.capturesAgain(tab, cmd.Payment); err != nil {
+				return "", err
+			}
+		}
+		err := tab.Capture(cmd.Payment, cmd.Amount, cmd.Keep)
 		if err == nil && cmd.Reference != "" {
 			tab.Operations[len(tab.Operations)-1].Fields = map[string]string{captureRef: cmd.Reference}
 		}
-		return err
+		return "", err
 	})
+	return p, err
 }
 
-// Void releases money that is held, at most once per key.
+// capturesAgain refuses to keep the rest of a hold where the processor allows
+// one capture only.
+func (c *Core) capturesAgain(tab *pay.Tab, id pay.PaymentID) error {
+	for _, p := range tab.Payments {
+		if a := p.Last(); p.ID == id && a != nil {
+			d, err := c.driver(a.Processor)
+			if err != nil {
+				return err
+			}
+			if caps, _ := d.Capabilities(a.Method); caps.Captures {
+				return nil
+			}
+		}
+	}
+	var bad pay.Faults
+	bad.Add("final", "not_supported", "must be true: the processor allows one capture of a payment")
+	return bad.Err()
+}
+
+// Void releases what is left of money that is held, at most once per key.
 // Errors: pay.ErrNotFound, invalid_state, pay.ErrKeyReused.
 func (c *Core) Void(ctx context.Context, who pay.Caller, cmd VoidPayment) (pay.Payment, error) {
-	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) error {
+	p, _, err := c.act(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Payment, func(tx *store.Tx, tab *pay.Tab) (string, error) {
 		if err := idle(ctx, tx, tab, cmd.Payment); err != nil {
-			return err
+			return "", err
 		}
-		return tab.Void(cmd.Payment)
+		return "", tab.Void(cmd.Payment)
 	})
+	return p, err
 }
 
 // idle refuses a second capture or void while one is under way: both could
@@ -318,70 +350,6 @@ func idle(ctx context.Context, tx *store.Tx, tab *pay.Tab, id pay.PaymentID) err
 		}
 	}
 	return nil
-}
-
-func (c *Core) act(ctx context.Context, who pay.Caller, key, fingerprint string, id pay.PaymentID, do func(*store.Tx, *pay.Tab) error) (pay.Payment, error) {
-	p, err := c.Payment(ctx, who, id)
-	if err != nil {
-		return p, err
-	}
-	use := keyUse(who, key, fingerprint, p.Link)
-	use.Ref = string(id)
-	first := store.KeyUse{}
-	held, err := c.change(ctx, who.Tenant, p.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
-		fresh := true
-		if first, fresh, err = useKey(ctx, tx, use, true); err != nil || !fresh {
-			return err
-		}
-		first = store.KeyUse{}
-		return do(tx, &tab.Tab)
-	}, id)
-	if err != nil {
-		return p, err
-	}
-	if first.Seq != 0 {
-		return c.paymentAt(ctx, who.Tenant, p.Link, id, first.Seq)
-	}
-	c.runNow(ctx, who.Tenant, held.Operations)
-	if p, err = c.store.Payment(ctx, who.Tenant, id); err != nil || key == "" {
-		return p, err
-	}
-	if err := c.keepAnswer(ctx, use, held.Link.Seq); err != nil {
-		c.log.Error("keeping an answer", "payment", id, "err", err) // a repeat is answered all the same
-	}
-	return p, nil
-}
-
-// keepAnswer lets a key stand for the facts as they are answered now: the last
-// event that shows the payment. before is an event that was there already.
-func (c *Core) keepAnswer(ctx context.Context, use store.KeyUse, before int64) error {
-	l, err := c.store.Link(ctx, use.Tenant, use.Link)
-	if err != nil {
-		return err
-	}
-	for use.Seq = l.Seq; use.Seq >= max(before, 1); use.Seq-- {
-		_, err := c.paymentAt(ctx, use.Tenant, use.Link, pay.PaymentID(use.Ref), use.Seq)
-		if errors.Is(err, pay.ErrNotFound) {
-			continue // an event about another payment
-		}
-		if err != nil {
-			return err
-		}
-		return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.PointKey(ctx, use) })
-	}
-	return nil // a repeat is answered with the facts of its time
-}
-
-// paymentAt is a payment as an event shows it. Errors: pay.ErrNotFound.
-func (c *Core) paymentAt(ctx context.Context, t pay.Tenant, link pay.LinkID, id pay.PaymentID, seq int64) (pay.Payment, error) {
-	e, err := c.store.Event(ctx, t, link, seq)
-	if err != nil {
-		return pay.Payment{}, err
-	}
-	if p := e.Snapshot.Payment(id); p != nil {
-		return *p, nil
-	}
-	return pay.Payment{}, pay.ErrNotFound
 }
 
 // Payment reads a payment of the caller. Errors: pay.ErrNotFound.
@@ -433,6 +401,11 @@ func (c *Core) Callback(ctx context.Context, name string, t pay.Tenant, header h
 	if err != nil {
 		return err
 	}
+	return c.takeEvidence(ctx, t, name, ev)
+}
+
+// takeEvidence keeps evidence and lets it have its effect, unless it came before.
+func (c *Core) takeEvidence(ctx context.Context, t pay.Tenant, name string, ev processor.Evidence) error {
 	kept, err := json.Marshal(ev)
 	if err != nil {
 		return err
@@ -450,6 +423,9 @@ func (c *Core) Callback(ctx context.Context, name string, t pay.Tenant, header h
 
 // useEvidence lets stored evidence have its effect.
 func (c *Core) useEvidence(ctx context.Context, t pay.Tenant, name string, ev processor.Evidence) error {
+	if ev.Dispute != nil {
+		return c.useDispute(ctx, t, name, ev)
+	}
 	job, err := c.store.Operation(ctx, t, ev.Key)
 	if errors.Is(err, pay.ErrNotFound) || err == nil && job.Processor != name {
 		c.metrics.Alarm("callback_unknown")

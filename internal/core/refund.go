@@ -12,31 +12,27 @@ type RefundPayment struct {
 	Key         string // idempotency key, may be empty
 	Fingerprint string
 	Wish        pay.RefundWish // a Reference used before on this payment gives the refund that it made
+	Replayed    func()         // called when the answer is that of an earlier request; may be nil
 }
 
-// Refund gives money back, at most once per key and per reference.
-// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused.
+// Refund gives money back, at most once per key and per reference. A key made
+// before refunds were kept with it gives no refund, only the payment.
+// Errors: pay.ErrNotFound, invalid_state, Invalid (amount), pay.ErrKeyReused,
+// pay.ErrKeyBusy.
 func (c *Core) Refund(ctx context.Context, who pay.Caller, cmd RefundPayment) (pay.Payment, pay.Refund, error) {
-	if cmd.Wish.Reference == "" {
-		cmd.Wish.Reference = cmd.Key
-	}
-	var id pay.RefundID
-	p, err := c.act(ctx, who, cmd.Key, cmd.Fingerprint, cmd.Wish.Payment, func(_ *store.Tx, tab *pay.Tab) error {
+	p, made, err := c.act(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Wish.Payment, func(_ *store.Tx, tab *pay.Tab) (string, error) {
 		r, err := tab.Refund(cmd.Wish)
-		if err == nil {
-			id = r.ID
+		if err != nil {
+			return "", err
 		}
-		return err
+		return string(r.ID), nil
 	})
-	if err != nil {
-		return p, pay.Refund{}, err
-	}
 	for _, r := range p.Refunds {
-		if r.ID == id || id == "" && r.Reference == cmd.Wish.Reference {
+		if err == nil && string(r.ID) == made {
 			return p, r, nil
 		}
 	}
-	return p, pay.Refund{}, pay.ErrNotFound
+	return p, pay.Refund{}, err
 }
 
 // testCard is what a simulated payment is made with (THREATS 4).

@@ -17,14 +17,16 @@ import (
 // A settlement report is a CSV file in UTF-8. Its first row names the columns,
 // in any order:
 //
-//	type        capture, refund, fee, adjustment or reversal
+//	type        capture, refund, dispute, dispute_reversal, fee, adjustment or reversal
 //	processor   who settles: "sandbox"
-//	reference   capture and reversal: the processor's name of the payment, or our att_… or op_…;
-//	            refund: our ref_… or op_…; fee and adjustment: the processor's own name of the
+//	reference   capture and reversal: the processor's name of the payment, or our att_… or op_…,
+//	            and the op_… where a payment was captured more than once;
+//	            refund: our ref_… or op_…; dispute and dispute_reversal: the processor's name of the
+//	            dispute, or our dsp_…; fee and adjustment: the processor's own name of the
 //	            row, of letters, digits, dots, dashes and underscores
 //	amount      10.50, in whole units of the currency, before the fee; of an adjustment it may begin with a minus
 //	currency    ISO 4217
-//	fee         may be left out: what was kept of a capture or refund
+//	fee         may be left out: what was kept of a capture, refund or dispute
 //	settled_at  may be left out: RFC 3339, or a date; else the time of the import
 const (
 	maxReport     = 10 << 20 // bytes (THREATS A26)
@@ -132,7 +134,7 @@ func reportRow(number int, columns, values []string, now time.Time) (row settled
 		Kind: processor.SettledKind(v["type"]), Reference: v["reference"], At: now,
 	}}
 	if !row.Kind.Known() {
-		return row, "type must be capture, refund, fee, adjustment or reversal"
+		return row, "type must be capture, refund, dispute, dispute_reversal, fee, adjustment or reversal"
 	}
 	if row.processor == "" || row.Reference == "" {
 		return row, "processor and reference must not be empty"
@@ -153,8 +155,8 @@ func reportRow(number int, columns, values []string, now time.Time) (row settled
 	}
 	if v["fee"] != "" {
 		fee, err := pay.ParseMajor(v["fee"], row.Amount.Currency)
-		if row.Fee = fee.Minor; err != nil || row.Fee > 0 && row.Kind != processor.SettledCapture && row.Kind != processor.SettledRefund {
-			return row, "fee must be a decimal, and only of a capture or refund"
+		if row.Fee = fee.Minor; err != nil || row.Fee > 0 && !row.Kind.Charged() {
+			return row, "fee must be a decimal, and only of a capture, refund or dispute"
 		}
 	}
 	if v["settled_at"] != "" {

@@ -37,6 +37,7 @@ type DecideReview struct {
 	Key         string // idempotency key, may be empty
 	Fingerprint string
 	Decision    pay.Decision
+	Replayed    func() // called when the answer is that of an earlier request; may be nil
 }
 
 // DecideReview ends the review of an attempt, with the caller and the reason
@@ -47,7 +48,8 @@ func (c *Core) DecideReview(ctx context.Context, who pay.Caller, cmd DecideRevie
 	if err != nil {
 		return pay.Payment{}, err
 	}
-	return c.act(ctx, who, cmd.Key, cmd.Fingerprint, a.Payment, func(_ *store.Tx, tab *pay.Tab) error {
-		return tab.Decide(cmd.Decision)
+	p, _, err := c.act(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, a.Payment, func(_ *store.Tx, tab *pay.Tab) (string, error) {
+		return "", tab.Decide(cmd.Decision)
 	})
+	return p, err
 }

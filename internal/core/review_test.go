@@ -198,7 +198,7 @@ func TestOperatorIsTheActor(t *testing.T) {
 		if _, err := w.EditLink(ctx, pay.Caller{Tenant: w.Shop.Tenant, Dialect: "native"}, charge(l.ID, 900)); err != nil {
 			t.Fatal(err)
 		}
-		list, err := w.LinkVersions(ctx, w.Shop, l.ID)
+		list, _, err := w.LinkVersions(ctx, w.Shop, l.ID, "", 0)
 		if err != nil || len(list) != 2 || list[0].Actor != w.Shop.Actor() || list[1].Actor != pay.ActorOperator {
 			t.Fatalf("%+v %v", list, err)
 		}

@@ -92,7 +92,7 @@ func (c *Core) settleRow(ctx context.Context, who pay.Caller, row settledRow) (R
 		changed, err = c.settleLone(ctx, who, told)
 	default:
 		if told.Movement, err = c.movement(ctx, who.Tenant, row); err == nil {
-			if strings.HasPrefix(told.Movement, "refund:") {
+			if strings.HasPrefix(told.Movement, "refund:") || strings.HasPrefix(told.Movement, "dispute:") {
 				told.Amount.Minor = -told.Amount.Minor
 			}
 			changed, err = c.settleLine(ctx, who, told, row.Kind == processor.SettledReversal)
@@ -121,24 +121,51 @@ func (c *Core) settleRow(ctx context.Context, who pay.Caller, row settledRow) (R
 func (c *Core) movement(ctx context.Context, t pay.Tenant, row settledRow) (string, error) {
 	ref, refund := row.Reference, row.Kind == processor.SettledRefund
 	switch {
+	case row.Kind == processor.SettledDispute || row.Kind == processor.SettledDisputeReversal:
+		if strings.HasPrefix(ref, "dsp_") {
+			return string(row.Kind) + ":" + ref, nil
+		}
+		d, err := c.store.DisputeByRef(ctx, t, row.processor, ref)
+		return string(row.Kind) + ":" + string(d.ID), err
+	case strings.HasPrefix(ref, "dsp_"):
+		return "dispute:" + ref, nil
 	case strings.HasPrefix(ref, "op_"):
 		o, err := c.store.Operation(ctx, t, pay.OperationID(ref))
 		if err == nil && o.Processor != row.processor {
 			err = pay.ErrNotFound
 		}
-		if o.Kind == pay.OpRefund {
-			return "refund:" + string(o.Refund), err
+		switch {
+		case err != nil:
+			return "", err
+		case o.Kind == pay.OpRefund:
+			return "refund:" + string(o.Refund), nil
 		}
-		return "capture:" + string(o.Attempt), err
+		return c.captureBy(ctx, t, o.Operation)
 	case strings.HasPrefix(ref, "ref_"):
 		return "refund:" + ref, nil
 	case strings.HasPrefix(ref, "att_"):
-		return "capture:" + ref, nil
+		return pay.CaptureOf(pay.AttemptID(ref), 1), nil
 	case refund:
 		return "", pay.ErrNotFound
 	}
 	id, err := c.store.AttemptByRef(ctx, t, row.processor, ref)
-	return "capture:" + string(id), err
+	return pay.CaptureOf(id, 1), err
+}
+
+// captureBy is the capture that an operation made. Errors: pay.ErrNotFound.
+func (c *Core) captureBy(ctx context.Context, t pay.Tenant, o pay.Operation) (string, error) {
+	p, err := c.store.Payment(ctx, t, o.Payment)
+	if err != nil {
+		return "", err
+	}
+	if a := p.Attempt(o.Attempt); a != nil {
+		for i, taken := range a.Captures {
+			if taken.Operation == o.ID || o.Kind == pay.OpSale {
+				return pay.CaptureOf(a.ID, i+1), nil
+			}
+		}
+	}
+	return "", pay.ErrNotFound
 }
 
 // settleLine settles or reverses the line of a link's movement.

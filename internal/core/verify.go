@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"paylink/internal/auth"
@@ -32,8 +33,15 @@ const endpointSettles = 10_000_000
 // it was at one moment. progress hears of the events done, of how many.
 // Errors: *Breach, the first that was found.
 func (c *Core) Verify(ctx context.Context, progress func(done, total int64)) (report VerifyReport, err error) {
+	return c.verify(ctx, progress, func(_ pay.Tenant, _ pay.LinkID, b *Breach) error { return b })
+}
+
+// verify goes on after a breach as long as found, which hears of each with the
+// tenant and link it is of where there are any, returns nil. Of one link it
+// finds one breach.
+func (c *Core) verify(ctx context.Context, progress func(done, total int64), found func(pay.Tenant, pay.LinkID, *Breach) error) (report VerifyReport, err error) {
 	err = c.store.InSnapshot(ctx, func(s *store.Snapshot) error {
-		v := verifier{snapshot: s, progress: progress}
+		v := verifier{snapshot: s, progress: progress, found: found}
 		if v.total, err = s.Counts(ctx); err != nil {
 			return err
 		}
@@ -46,7 +54,7 @@ func (c *Core) Verify(ctx context.Context, progress func(done, total int64)) (re
 				return err
 			}
 		}
-		if err := v.nothingElse(ctx); err != nil {
+		if err := v.on(pay.Tenant{}, "", v.nothingElse(ctx)); err != nil {
 			return err
 		}
 		report = VerifyReport{Merchants: int64(len(tenants)), Counts: v.total}
@@ -60,11 +68,24 @@ type verifier struct {
 	progress func(done, total int64)
 	total    store.Counts
 	seen     store.Counts // of the tenants before
+	found    func(pay.Tenant, pay.LinkID, *Breach) error
+}
+
+// on hands a breach to found; other errors end the proof.
+func (v *verifier) on(t pay.Tenant, link pay.LinkID, err error) error {
+	var breach *Breach
+	if errors.As(err, &breach) {
+		return v.found(t, link, breach)
+	}
+	return err
 }
 
 func (v *verifier) tenant(ctx context.Context, t pay.Tenant) error {
 	walk := v.snapshot.Walk(t)
-	if err := v.lone(ctx, walk, t); err != nil {
+	if err := v.on(t, "", v.lone(ctx, walk, t)); err != nil {
+		return err
+	}
+	if err := walk.Pass(ctx, ""); err != nil {
 		return err
 	}
 	for {
@@ -79,7 +100,10 @@ func (v *verifier) tenant(ctx context.Context, t pay.Tenant) error {
 			return err
 		}
 		for _, l := range links {
-			if err := v.link(ctx, walk, l); err != nil {
+			if err := v.on(t, l.Link.ID, v.link(ctx, walk, l)); err != nil {
+				return err
+			}
+			if err := walk.Pass(ctx, l.Link.ID); err != nil {
 				return err
 			}
 		}
@@ -88,17 +112,23 @@ func (v *verifier) tenant(ctx context.Context, t pay.Tenant) error {
 	if table, link, err := walk.Stray(ctx); err != nil {
 		return err
 	} else if link != "" {
-		return &Breach{strayRule[table], row(t, string(link)), "has rows in " + table + ", but there is no such link"}
+		if err := v.on(t, link, &Breach{strayRule[table], row(t, string(link)), "has rows in " + table + ", but there is no such link"}); err != nil {
+			return err
+		}
 	}
 	n := walk.Seen()
 	v.seen.Links, v.seen.Events, v.seen.Payments = v.seen.Links+n.Links, v.seen.Events+n.Events, v.seen.Payments+n.Payments
 	v.seen.Attempts, v.seen.Entries = v.seen.Attempts+n.Attempts, v.seen.Entries+n.Entries
 	v.seen.Lines += n.Lines
+	v.seen.Disputes, v.seen.Payouts = v.seen.Disputes+n.Disputes, v.seen.Payouts+n.Payouts
+	if err := v.on(t, "", v.paid(ctx, t)); err != nil {
+		return err
+	}
 	return v.deliveries(ctx, t)
 }
 
 // strayRule is the rule that a row without a link breaks.
-var strayRule = map[string]string{"events": "E2", "payments": "E5", "attempts": "E5", "entries": "M9", "settlements": "M10", "links": "E5"}
+var strayRule = map[string]string{"events": "E2", "payments": "E5", "attempts": "E5", "entries": "M9", "settlements": "M10", "payouts": "M10", "disputes": "E5", "links": "E5"}
 
 // row names a row for a person.
 func row(t pay.Tenant, names ...string) string {
@@ -119,6 +149,12 @@ func (v *verifier) lone(ctx context.Context, walk *store.Walk, t pay.Tenant) err
 		return err
 	}
 	if err := walk.Lines(ctx, "", p.line); err != nil {
+		return err
+	}
+	if err := walk.Payouts(ctx, "", p.payout); err != nil {
+		return err
+	}
+	if err := p.everyPayout(); err != nil {
 		return err
 	}
 	return p.everyLine()
@@ -143,6 +179,9 @@ func (v *verifier) link(ctx context.Context, walk *store.Walk, l store.StoredLin
 		return err
 	}
 	if err := walk.Lines(ctx, l.Link.ID, p.line); err != nil {
+		return err
+	}
+	if err := walk.Payouts(ctx, l.Link.ID, p.payout); err != nil {
 		return err
 	}
 	if err := p.finish(); err != nil {
@@ -177,7 +216,10 @@ func (v *verifier) tokens(ctx context.Context, links []store.StoredLink) error {
 	for i, l := range links {
 		want := store.LinkName{Tenant: l.Link.Tenant, ID: l.Link.ID}
 		if have := found[hashes[i]]; len(have) != 1 || have[0] != want {
-			return &Breach{"locators", row(want.Tenant, string(want.ID)), fmt.Sprintf("its token finds %d links, and should find this one", len(have))}
+			err := v.on(want.Tenant, want.ID, &Breach{"locators", row(want.Tenant, string(want.ID)), fmt.Sprintf("its token finds %d links, and should find this one", len(have))})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -189,11 +231,14 @@ func (v *verifier) deliveries(ctx context.Context, t pay.Tenant) error {
 		return err
 	}
 	if found {
-		return &Breach{"W1", row(f.Tenant, string(f.Link)), fmt.Sprintf("event %d has no delivery to endpoint %s", f.Seq, f.Ref)}
+		err := v.on(t, f.Link, &Breach{"W1", row(f.Tenant, string(f.Link)), fmt.Sprintf("event %d has no delivery to endpoint %s", f.Seq, f.Ref)})
+		if err != nil {
+			return err
+		}
 	}
 	f, found, err = v.snapshot.StrayDelivery(ctx, t)
 	if err == nil && found {
-		err = &Breach{"W1", row(f.Tenant, string(f.Link)), fmt.Sprintf("a delivery is of event %s at place %d, which is not there", f.Ref, f.Seq)}
+		err = v.on(t, f.Link, &Breach{"W1", row(f.Tenant, string(f.Link)), fmt.Sprintf("a delivery is of event %s at place %d, which is not there", f.Ref, f.Seq)})
 	}
 	return err
 }
@@ -214,7 +259,7 @@ func (v *verifier) nothingElse(ctx context.Context) error {
 	}{
 		{"links", v.total.Links, v.seen.Links}, {"events", v.total.Events, v.seen.Events}, {"payments", v.total.Payments, v.seen.Payments},
 		{"attempts", v.total.Attempts, v.seen.Attempts}, {"entries", v.total.Entries, v.seen.Entries},
-		{"settlements", v.total.Lines, v.seen.Lines},
+		{"settlements", v.total.Lines, v.seen.Lines}, {"disputes", v.total.Disputes, v.seen.Disputes}, {"payouts", v.total.Payouts, v.seen.Payouts},
 	} {
 		if n.have != n.seen {
 			return &Breach{strayRule[n.table], "table " + n.table, fmt.Sprintf("%d of %d rows belong to no merchant", n.have-n.seen, n.have)}

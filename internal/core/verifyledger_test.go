@@ -41,7 +41,7 @@ var tamperingMoney = []struct{ name, rule, says, sql string }{
 		SELECT merchant, mode, link, 'reverse:' || substr(movement, 8), line, account, currency, -amount, at FROM entries WHERE movement LIKE 'settle:%'`},
 	{"a balance out of nothing", "M10", "no settlement line says so", `INSERT INTO entries (merchant, mode, link, movement, line, account, currency, amount, at)
 		SELECT merchant, mode, link, 'fee:x', line, CASE WHEN line = 0 THEN 'fees' ELSE 'settled' END, currency, amount, at FROM entries WHERE movement LIKE 'settle:%'`},
-	{"another time of settlement", "M10", "its line at", `UPDATE settlements SET settled_at = settled_at - 1 WHERE movement LIKE 'capture:%' AND` + of("shared")},
+	{"another time of settlement", "M10", "by its lines at", `UPDATE settlements SET settled_at = settled_at - 1 WHERE movement LIKE 'capture:%' AND` + of("shared")},
 	{"an adjustment of another amount", "M10", "has 1.00 USD", `UPDATE settlements SET amount = 99 WHERE link = '' AND movement LIKE 'adjustment:%'`},
 	{"an adjustment lost", "M10", "no settlement line says so", `DELETE FROM settlements WHERE link = ''`},
 	{"an adjustment not posted", "M10", "adjustment:sandbox:a1", `DELETE FROM entries WHERE link = ''`},

@@ -29,19 +29,20 @@ type linkProof struct {
 	slots                  map[string]pay.PaymentID
 	applied, open, openSum int64
 	payments               int
-	captured               map[pay.AttemptID]int64
+	captures               map[string]pay.Capture // by movement
 	refunds                map[pay.RefundID]pay.Refund
 	drift                  error // the first row that its events do not tell of
 
 	ledgerProof
+	disputeProof
 	surplusRefunds []pay.RefundID
 }
 
 func newLinkProof(l store.StoredLink) *linkProof {
 	return &linkProof{
 		row: l, states: map[string]string{}, bodies: map[string][sha256.Size]byte{}, slots: map[string]pay.PaymentID{},
-		captured: map[pay.AttemptID]int64{}, refunds: map[pay.RefundID]pay.Refund{},
-		ledgerProof: newLedgerProof(),
+		captures: map[string]pay.Capture{}, refunds: map[pay.RefundID]pay.Refund{},
+		ledgerProof: newLedgerProof(), disputeProof: disputeProof{disputes: map[pay.DisputeID]pay.Dispute{}},
 	}
 }
 
@@ -77,6 +78,7 @@ type statedPayment struct {
 	stated
 	Attempts []stated `json:"attempts"`
 	Refunds  []stated `json:"refunds"`
+	Disputes []stated `json:"disputes"`
 }
 
 // totals are the sums in a link's snapshot.
@@ -86,6 +88,7 @@ type totals struct {
 	Applied  int64 `json:"applied"`
 	Released int64 `json:"released"`
 	Refunded int64 `json:"refunded"`
+	Disputed int64 `json:"disputed"`
 	Settled  int64 `json:"settled"`
 }
 
@@ -119,26 +122,31 @@ func (p *linkProof) event(e store.StoredEvent) error {
 		p.told[string(r.ID)] = r.Kind
 		p.lineStates[r.EntityID] = r.To
 	}
+	if err := p.splitEvent(r); err != nil {
+		return err
+	}
 	return p.change(r)
 }
-
-// sameState are events that tell of a change that is not one of state.
-var sameState = map[pay.EventKind]bool{pay.EventAttemptSuperseded: true, pay.EventLinkUpdated: true}
 
 // stateless are entities whose state stands nowhere but in their events.
 var stateless = map[string]bool{"split": true, "settlement": true}
 
 // change proves E1 of one event: it changes one entity, from where that stood,
-// and nothing else in its snapshot stands where no event has left it.
+// by a move that is listed (INVARIANTS 3, 4), and nothing else in its snapshot
+// stands where no event has left it.
 func (p *linkProof) change(r record) error {
-	if r.From == r.To && !sameState[r.Kind] {
-		return p.breach("E1", "event %d changes nothing: %s stays %q", r.Seq, r.EntityID, r.To)
+	legal := pay.Event{Kind: r.Kind, Entity: r.Entity, From: r.From, To: r.To}.Legal()
+	if r.From == r.To && !legal {
+		return p.breach("E1", "event %d (%s) changes nothing: %s stays %q", r.Seq, r.Kind, r.EntityID, r.To)
 	}
 	if !stateless[r.Entity] {
 		if was := p.states[r.EntityID]; was != r.From {
 			return p.breach("E1", "event %d takes %s from %q, which was %q", r.Seq, r.EntityID, r.From, was)
 		}
 		p.states[r.EntityID] = r.To
+	}
+	if !legal {
+		return p.breach(moveRule(r.Entity), "event %d (%s) takes %s from %q to %q: a move that no table lists", r.Seq, r.Kind, r.EntityID, r.From, r.To)
 	}
 	var link totals
 	if err := json.Unmarshal(r.Snapshot.Link, &link); err != nil || link.Seq != r.Seq {
@@ -152,6 +160,7 @@ func (p *linkProof) change(r record) error {
 		}
 		p.bodies[payment.ID] = sha256.Sum256(raw)
 		entities = append(append(append(entities, payment.stated), payment.Attempts...), payment.Refunds...)
+		entities = append(entities, payment.Disputes...)
 	}
 	for _, e := range entities {
 		if have := p.states[e.ID]; have != e.State {
@@ -159,6 +168,14 @@ func (p *linkProof) change(r record) error {
 		}
 	}
 	return nil
+}
+
+// moveRule is the section of INVARIANTS that lists an entity's moves.
+func moveRule(entity string) string {
+	if entity == "payment_link" {
+		return "3"
+	}
+	return "4"
 }
 
 // payment proves the money of one payment and its slot.
@@ -183,8 +200,14 @@ func (p *linkProof) payment(r store.StoredPayment) error {
 			return err
 		}
 	}
+	if err := p.disputed(r); err != nil {
+		return err
+	}
 	for _, a := range r.Payment.Attempts {
-		if err := p.shared(r.ID, a); err != nil {
+		if err := p.taken(a); err != nil {
+			return err
+		}
+		if err := p.shared(r.ID, a, r.Payment.Refunds); err != nil {
 			return err
 		}
 	}
@@ -219,7 +242,6 @@ func (p *linkProof) attempt(a store.StoredAttempt, refunds []pay.Refund) error {
 	if refunded != a.Refunded || refunding != a.Refunding {
 		return p.breach("M4", "attempt %s has refunded %d and refunding %d, its refunds sum to %d and %d", a.ID, a.Refunded, a.Refunding, refunded, refunding)
 	}
-	p.captured[a.ID] = a.Captured
 	return nil
 }
 
@@ -231,6 +253,11 @@ func (p *linkProof) replayed(r store.StoredPayment) error {
 	for _, a := range r.Attempts {
 		if have := p.states[string(a.ID)]; have != string(a.State) {
 			return p.breach("E1", "attempt %s is %q, its newest event left it %q", a.ID, a.State, have)
+		}
+	}
+	for _, d := range r.Payment.Disputes {
+		if have := p.states[string(d.ID)]; have != string(d.State) {
+			return p.breach("E1", "dispute %s is %q, its newest event left it %q", d.ID, d.State, have)
 		}
 	}
 	if p.bodies[string(r.ID)] != sha256.Sum256(r.Body) {
@@ -254,12 +281,12 @@ func (p *linkProof) replayed(r store.StoredPayment) error {
 			return p.breach("E5", "attempt %s: %s", a.ID, d)
 		}
 	}
-	return nil
+	return p.disputeRows(r)
 }
 
 // finish proves what events, payments and ledger have in common with the row.
 func (p *linkProof) finish() error {
-	for _, prove := range []func() error{p.splits, p.totals, p.everyLine, p.surplusReturns, func() error { return p.drift }, p.replay} {
+	for _, prove := range []func() error{p.surplusReturns, p.splits, p.everyPayout, p.totals, p.everyLine, func() error { return p.drift }, p.replay} {
 		if err := prove(); err != nil {
 			return err
 		}
@@ -289,6 +316,9 @@ func (p *linkProof) totals() error {
 	}
 	if r.Link.Refunded != p.back || last.Refunded != p.back {
 		return p.breach("M11", "refunded is %d, the ledger sums to %d, the newest event tells of %d", r.Link.Refunded, p.back, last.Refunded)
+	}
+	if r.Link.Disputed != p.away || last.Disputed != p.away {
+		return p.breach("M11", "disputed is %d, the ledger sums to %d, the newest event tells of %d", r.Link.Disputed, p.away, last.Disputed)
 	}
 	if last.Settled != r.Link.Settled || p.settled != r.Link.Settled {
 		return p.breach("M11", "settled is %d, settlement lines sum to %d, the newest event tells of %d", r.Link.Settled, p.settled, last.Settled)

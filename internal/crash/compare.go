@@ -42,12 +42,13 @@ type books struct {
 	tabs   map[pay.LinkID]pay.Tab // with Events of the whole life
 	feed   []pay.Event
 	lines  []processor.SandboxLine
-	byName map[string][]pay.LinkID // reference, which is the idempotency key
+	states map[string]processor.SandboxState // of the processor's payments
+	byName map[string][]pay.LinkID           // reference, which is the idempotency key
 }
 
 // readBooks reads everything.
 func readBooks(ctx context.Context, st *store.Store) (b books, err error) {
-	b = books{tabs: map[pay.LinkID]pay.Tab{}, byName: map[string][]pay.LinkID{}}
+	b = books{tabs: map[pay.LinkID]pay.Tab{}, byName: map[string][]pay.LinkID{}, states: map[string]processor.SandboxState{}}
 	const page = 500
 	for f := (store.LinkFilter{Limit: page}); ; {
 		links, err := st.Links(ctx, tenant, time.Now(), f)
@@ -80,8 +81,20 @@ func readBooks(ctx context.Context, st *store.Store) (b books, err error) {
 			break
 		}
 	}
-	b.lines, err = st.SandboxLines(ctx, tenant)
-	return b, err
+	if b.lines, err = st.SandboxLines(ctx, tenant); err != nil {
+		return b, err
+	}
+	for _, line := range b.lines {
+		if _, known := b.states[line.Ref]; known {
+			continue
+		}
+		p, _, err := (store.Sandbox{Store: st}).Payment(ctx, tenant, line.Ref)
+		if err != nil {
+			return b, err
+		}
+		b.states[line.Ref] = p.State
+	}
+	return b, nil
 }
 
 // compare holds what callers, payers, the processor and the merchant's server
@@ -140,6 +153,20 @@ func (r *result) answer(b books, f *fact) {
 		r.differ("link %s was acknowledged and is not kept", f.id)
 		return
 	}
+	back := int64(0)
+	for _, p := range tab.Payments {
+		for _, refund := range p.Refunds {
+			if !refund.Surplus {
+				back += refund.Amount
+			}
+			if refund.State != pay.RefundSucceeded {
+				r.differ("refund %s of payment %s was left %s", refund.ID, p.ID, refund.State)
+			}
+		}
+	}
+	if back != f.refunded {
+		r.differ("refunds of %d were acknowledged for link %s; %d was given back", f.refunded, f.id, back)
+	}
 	if l := tab.Link; l.Reference != f.key || l.Price.Amount != f.amount || l.Token != f.token || l.Use.Manual != f.manual {
 		r.differ("link %s is not kept as it was acknowledged", f.id)
 	}
@@ -161,9 +188,16 @@ func (r *result) answer(b books, f *fact) {
 	if p := payments[f.taken]; f.taken != "" && p.Captured() != f.captured {
 		r.differ("the capture of %d of payment %s was acknowledged; %d is captured", f.captured, f.taken, p.Captured())
 	}
-	if p := payments[f.voided]; f.voided != "" && (p.Last() == nil || p.Last().State != pay.AttemptVoided) {
+	if p := payments[f.voided]; f.voided != "" && !released(p, f) {
 		r.differ("the void of payment %s was acknowledged, and it is %s", f.voided, p.State)
 	}
+}
+
+// released reports whether nothing of p is held any more: its authorization was
+// voided, or, where a part was captured, ended with that.
+func released(p pay.Payment, f *fact) bool {
+	a := p.Last()
+	return a != nil && (a.State == pay.AttemptVoided || a.State == pay.AttemptCaptured && f.captured > 0)
 }
 
 // charge is a payment as the processor's journal has it; minor units.
@@ -172,20 +206,20 @@ type charge struct {
 	amount             int64
 	held               bool
 	captured, refunded int64
+	disputed           int64         // and not won
 	attempt            pay.AttemptID // that claims it
 }
 
 // charges adds up the journal, in any order: two servers' clocks may part by
 // milliseconds, so a capture may seem older than its authorization.
-func charges(lines []processor.SandboxLine) map[string]*charge {
+func charges(b books) map[string]*charge {
 	all := map[string]*charge{}
-	ended := map[string]bool{} // holds that were captured, the rest released, or voided
-	for _, line := range lines {
+	for _, line := range b.lines {
 		if kind := pay.OperationKind(line.Kind); kind == pay.OpSale || kind == pay.OpAuthorize {
-			all[line.Ref] = &charge{kind: kind, amount: line.Amount}
+			all[line.Ref] = &charge{kind: kind, amount: line.Amount, held: b.states[line.Ref] == processor.SandboxAuthorized}
 		}
 	}
-	for _, line := range lines {
+	for _, line := range b.lines {
 		c := all[line.Ref]
 		if c == nil || line.Result != "succeeded" {
 			continue
@@ -195,22 +229,10 @@ func charges(lines []processor.SandboxLine) map[string]*charge {
 			kind = c.kind
 		}
 		switch kind {
-		case pay.OpSale:
+		case pay.OpSale, pay.OpCapture:
 			c.captured += line.Amount
-		case pay.OpAuthorize:
-			c.held = true
-		case pay.OpCapture:
-			c.captured += line.Amount
-			ended[line.Ref] = true
-		case pay.OpVoid:
-			ended[line.Ref] = true
 		case pay.OpRefund:
 			c.refunded += line.Amount
-		}
-	}
-	for ref := range ended {
-		if c := all[ref]; c != nil {
-			c.held = false
 		}
 	}
 	return all
@@ -219,27 +241,33 @@ func charges(lines []processor.SandboxLine) map[string]*charge {
 // money: the processor's journal and our books say the same of every charge,
 // nothing is left half-way, and no link keeps two.
 func (r *result) money(b books) {
-	journal := charges(b.lines)
-	refunds := 0
+	journal := charges(b)
+	payments, refunds, surplus := 0, 0, 0
 	for _, tab := range b.tabs {
-		kept, sum := 0, int64(0)
+		kept, sum, back := 0, int64(0), int64(0)
 		for _, p := range tab.Payments {
+			payments++
 			for _, a := range p.Attempts {
 				c := r.attempt(journal, tab.Link, a)
 				if left := c.captured - c.refunded; left > 0 {
 					kept++
 					sum += left
 				}
-				if c.refunded > 0 {
-					refunds++
+			}
+			for _, refund := range p.Refunds {
+				if refund.Surplus {
+					surplus++
+					continue
 				}
+				refunds++
+				back += refund.Amount
 			}
 		}
 		if kept > 1 {
 			r.differ("link %s keeps %d charges", tab.Link.ID, kept)
 		}
-		if sum != tab.Link.Applied {
-			r.differ("link %s has %d applied, and the processor keeps %d for it", tab.Link.ID, tab.Link.Applied, sum)
+		if sum != tab.Link.Applied-back {
+			r.differ("link %s has %d applied and %d of it given back, and the processor keeps %d for it", tab.Link.ID, tab.Link.Applied, back, sum)
 		}
 	}
 	for ref, c := range journal {
@@ -247,7 +275,9 @@ func (r *result) money(b books) {
 			r.differ("the processor took %d (%s), and no attempt knows of it", c.captured, ref)
 		}
 	}
-	r.count("charges returned as surplus", refunds)
+	r.count("payments", payments)
+	r.count("refunds", refunds)
+	r.count("charges returned as surplus", surplus)
 }
 
 // attempt compares one attempt with its charge.
@@ -266,8 +296,8 @@ func (r *result) attempt(journal map[string]*charge, l pay.Link, a pay.Attempt) 
 		r.differ("one charge belongs to attempts %s and %s", c.attempt, a.ID)
 	}
 	c.attempt = a.ID
-	if c.amount != a.Requested || c.captured != a.Captured || c.refunded != a.Refunded || c.held != (a.State == pay.AttemptAuthorized) {
-		r.differ("attempt %s (%s) has %d of %d captured and %d refunded; the processor says %+v", a.ID, a.State, a.Captured, a.Requested, a.Refunded, *c)
+	if c.amount != a.Requested || c.captured != a.Captured || c.refunded != a.Refunded || c.disputed != a.Disputed || c.held != (a.State == pay.AttemptAuthorized) {
+		r.differ("attempt %s (%s) has %d of %d captured, %d refunded and %d disputed; the processor says %+v", a.ID, a.State, a.Captured, a.Requested, a.Refunded, a.Disputed, *c)
 	}
 	return *c
 }

@@ -30,9 +30,10 @@ type fact struct {
 	canceled bool
 	paid     bool            // a page said so to a payer
 	payments []pay.PaymentID // that payers were sent to
-	captured int64           // minor units, as an answer to the capture said
-	taken    pay.PaymentID   // a capture of it was acknowledged
+	captured int64           // minor units, in all acknowledged captures
+	taken    pay.PaymentID   // captures of it were acknowledged
 	voided   pay.PaymentID   // likewise a void
+	refunded int64           // minor units, in all acknowledged refunds
 }
 
 func (f *fact) note(change func()) {
@@ -53,7 +54,7 @@ type load struct {
 	enough  chan struct{} // closed: nobody comes any more
 	inside  sync.WaitGroup
 
-	requests, acknowledged, lost atomic.Int64
+	requests, acknowledged, lost, begun atomic.Int64
 
 	mu    sync.Mutex
 	facts []*fact
@@ -101,15 +102,29 @@ func (l *load) arrive() {
 	}
 }
 
+// reach waits until so many payments were begun.
+func (l *load) reach(payments int) error {
+	for l.begun.Load() < int64(payments) {
+		if err := sleep(l.ctx, settlePoll); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // finish lets every shopper come to an end, for at most so long.
 func (l *load) finish(most time.Duration) error {
 	close(l.enough)
 	timer := time.AfterFunc(most, l.cancel)
 	l.inside.Wait()
 	timer.Stop()
+	return l.err
+}
+
+// close ends what is still asked.
+func (l *load) close() {
 	l.cancel()
 	l.client.CloseIdleConnections()
-	return l.err
 }
 
 func (l *load) differ(format string, args ...any) {
@@ -157,8 +172,13 @@ var fates = []fate{
 	{5, false, together(pays(visa), (*shopper).cancelSoon)},
 	{10, false, together(pays(bank), (*shopper).cancelSoon)},
 	{5, true, together(pays(visa), (*shopper).cancelSoon)},
+	{10, false, inTurn(pays(visa), (*shopper).refund)},
+	{5, false, inTurn(pays(bank), (*shopper).refund)},
 	{10, true, inTurn(pays(visa), (*shopper).capture)},
+	{5, true, inTurn(pays(visa), (*shopper).capture, (*shopper).refund)},
 	{5, true, inTurn(pays(visa), (*shopper).void)},
+	{5, true, inTurn(pays(visa), (*shopper).captureSome, (*shopper).void)},
+	{5, true, inTurn(pays(visa), (*shopper).captureSome, (*shopper).cancel)},
 	{5, true, inTurn(pays(visa), (*shopper).cancel)},
 }
 
@@ -276,7 +296,9 @@ type linkOut struct {
 	URL      string        `json:"url"`
 	State    pay.LinkState `json:"state"`
 	Payments []struct {
-		ID       pay.PaymentID `json:"id"`
+		ID       pay.PaymentID    `json:"id"`
+		State    pay.PaymentState `json:"state"`
+		Captured int64            `json:"amount_captured"`
 		Attempts []struct {
 			State pay.AttemptState `json:"state"`
 		} `json:"attempts"`
@@ -351,57 +373,4 @@ func (s *shopper) cancelSoon(f *fact) error {
 		return err
 	}
 	return s.cancel(f)
-}
-
-// held is the link's payment with money that is held; empty when there is none.
-func (s *shopper) held(f *fact) (pay.PaymentID, error) {
-	out, err := s.read(f)
-	for _, p := range out.Payments {
-		for _, a := range p.Attempts {
-			if a.State == pay.AttemptAuthorized {
-				return p.ID, err
-			}
-		}
-	}
-	return "", err
-}
-
-// capture takes what is held, all of it or a part. The same key goes with every try.
-func (s *shopper) capture(f *fact) error {
-	id, err := s.held(f)
-	if err != nil || id == "" {
-		return err
-	}
-	minor := f.amount
-	if s.draw.IntN(3) == 0 {
-		minor = 1 + s.draw.Int64N(f.amount)
-	}
-	r, err := s.insist(http.MethodPost, "/v1/payments/"+string(id)+"/capture", "take-"+f.key, fmt.Sprintf(`{"amount": %d}`, minor))
-	if err != nil {
-		return err
-	}
-	if r.status != http.StatusOK {
-		s.load.differ("payment %s was held, and its capture was refused: %d %s", id, r.status, r.body)
-		return nil
-	}
-	f.note(func() { f.taken, f.captured = id, minor })
-	return nil
-}
-
-// void releases what is held.
-func (s *shopper) void(f *fact) error {
-	id, err := s.held(f)
-	if err != nil || id == "" {
-		return err
-	}
-	r, err := s.insist(http.MethodPost, "/v1/payments/"+string(id)+"/void", "void-"+f.key, "")
-	if err != nil {
-		return err
-	}
-	if r.status != http.StatusOK {
-		s.load.differ("payment %s was held, and its void was refused: %d %s", id, r.status, r.body)
-		return nil
-	}
-	f.note(func() { f.voided = id })
-	return nil
 }

@@ -1,8 +1,10 @@
-// Command crash kills the server with SIGKILL under load, again and again, and
-// then compares what callers and payers were told with what is kept: the
-// database, the sandbox processor's journal and the merchant's webhooks. Nothing
-// may be lost and nothing doubled. It is a program of development: it never
-// reaches beyond this machine, and the product never imports it.
+// Command crash kills the server with SIGKILL under load, or stops it for a
+// while with SIGSTOP, again and again, while its processor fails in every way
+// that processors do. Then it compares what callers and payers were told with
+// what is kept: the database, the sandbox processor's journal and the merchant's
+// webhooks. Nothing may be lost and nothing doubled. It is a program of
+// development: it never reaches beyond this machine, and the product never
+// imports it.
 //
 // An answer that a kill cut off promises nothing: what was asked for may be done
 // or not, but not twice.
@@ -19,6 +21,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"paylink/internal/store"
 )
 
 // plan is one run.
@@ -28,22 +32,36 @@ type plan struct {
 	postgres string // URL of an empty database; empty: SQLite
 	servers  int    // on one database
 	kills    int
-	between  time.Duration // kills are this far apart on average
+	pauses   int           // how often a server is stopped, to go on after pause
+	pause    time.Duration // longer than a lease: others take over what it was at
+	payments int           // that are begun at least
+	faults   string        // of the sandbox, as --sandbox-faults has them; empty: none
+	between  time.Duration // kills and pauses are this far apart on average; 0: spread over the payments
 	rate     int           // shoppers that come in a second
 	seed     uint64
 }
 
+// usualFaults are the rates, in percent, that the project promises to bear.
+const usualFaults = "after=10,before=10,callbacks=5,amounts=1"
+
+// A question that stays without an answer is asked again after 2 s, 5 s, 15 s,
+// 1 min, 5 min and 15 min. One in ten stays so, so that with 2,000 payments
+// the last answer takes minutes, and seldom a quarter of an hour.
 const (
-	finishTime = 3 * time.Minute  // after the last kill, until every shopper has an answer
-	settleTime = 10 * time.Minute // until operations are final and deliveries made
+	finishTime = 30 * time.Minute // after the last kill, until every shopper has an answer
+	settleTime = 30 * time.Minute // until operations are final and deliveries made
 	settlePoll = 100 * time.Millisecond
 )
 
 func main() {
 	var p plan
 	engine := flag.String("engine", "sqlite", "sqlite or postgres (a fresh database on the server TEST_POSTGRES)")
-	seconds := flag.Float64("seconds", 1, "between two kills, on average")
-	flag.IntVar(&p.kills, "kills", 5, "how often to kill the server")
+	seconds := flag.Float64("seconds", 0, "between two kills or pauses, on average (default: 1, or so that they are spread over the payments)")
+	flag.IntVar(&p.kills, "kills", 5, "how often to kill a server")
+	flag.IntVar(&p.pauses, "pauses", 0, "how often to stop a server (SIGSTOP) and let it go on after a while")
+	flag.DurationVar(&p.pause, "pause", time.Minute, "how long a pause is")
+	flag.IntVar(&p.payments, "payments", 0, "go on until so many payments were begun")
+	flag.StringVar(&p.faults, "faults", usualFaults, "what the test processor does wrong, in percent; none for nothing")
 	flag.IntVar(&p.servers, "servers", 0, "servers on one database (default 1 on sqlite, 2 on postgres)")
 	flag.IntVar(&p.rate, "rate", 40, "shoppers that come in a second, each with a link")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "for what shoppers do; moments differ from run to run all the same")
@@ -62,8 +80,11 @@ func main() {
 // crash prepares a run, makes it and prints what came of it.
 // Errors: also when anything differs.
 func crash(ctx context.Context, engine string, p plan) (err error) {
-	if p.kills < 0 || p.between <= 0 || p.rate <= 0 || p.servers < 0 {
-		return errors.New("-kills, -seconds, -rate and -servers must be greater than zero")
+	if p.kills < 0 || p.pauses < 0 || p.pause <= 0 || p.payments < 0 || p.between < 0 || p.rate <= 0 || p.servers < 0 {
+		return errors.New("-kills, -pauses, -pause, -payments, -seconds, -rate and -servers must be greater than zero")
+	}
+	if p.faults == "none" {
+		p.faults = ""
 	}
 	if p.dir == "" {
 		if p.dir, err = os.MkdirTemp("", "crash"); err != nil {
@@ -91,7 +112,7 @@ func crash(ctx context.Context, engine string, p plan) (err error) {
 	if p.servers == 0 {
 		p.servers = servers
 	}
-	fmt.Printf("engine %s, %d kills, %d servers, seed %d\n", engine, p.kills, p.servers, p.seed)
+	fmt.Printf("engine %s, %d payments, %d kills, %d pauses of %s, %d servers, faults %q, seed %d\n", engine, p.payments, p.kills, p.pauses, p.pause, p.servers, p.faults, p.seed)
 	r, err := run(ctx, p)
 	r.print(os.Stdout)
 	if err != nil {
@@ -101,7 +122,7 @@ func crash(ctx context.Context, engine string, p plan) (err error) {
 		fmt.Println("DIFFERENCE " + d)
 	}
 	if n := len(r.differences); n > 0 {
-		return fmt.Errorf("%d differences; repeat with -engine %s -kills %d -seed %d", n, engine, p.kills, p.seed)
+		return fmt.Errorf("%d differences, with seed %d", n, p.seed)
 	}
 	fmt.Println("nothing lost, nothing doubled")
 	return nil
@@ -125,21 +146,29 @@ func run(ctx context.Context, p plan) (r result, err error) {
 		return r, err
 	}
 	l := startLoad(ctx, c, p)
-	err = c.killOften(ctx, p.kills, p.between, rand.New(rand.NewPCG(p.seed, 0)))
-	if err = errors.Join(err, l.finish(finishTime)); err != nil {
+	defer l.close()
+	clerk, err := startOperator(ctx, c, l)
+	if err != nil {
 		return r, err
 	}
-	killed := time.Since(begin)
-	if err := settle(ctx, c); err != nil {
+	defer clerk.stop()
+	err = c.trouble(ctx, p, rand.New(rand.NewPCG(p.seed, 0)))
+	if err = errors.Join(err, l.reach(p.payments), l.finish(finishTime)); err != nil {
+		return r, err
+	}
+	left := time.Since(begin)
+	if err := settle(ctx, clerk.app.Store); err != nil {
 		return r, err
 	}
 	settled := time.Since(begin)
-	if err := c.stop(); err != nil {
+	if err := errors.Join(clerk.stop(), c.stop()); err != nil {
 		return r, err
 	}
 	r, err = compare(ctx, c, l, merchant)
+	r.count("reviews decided", clerk.decided)
 	r.count("kills", p.kills)
-	r.count("seconds until the last shopper left", int(killed.Seconds()))
+	r.count("pauses", p.pauses)
+	r.count("seconds until the last shopper left", int(left.Seconds()))
 	r.count("seconds until all was settled", int(settled.Seconds()))
 	if err := c.verify(ctx); err != nil {
 		r.differ("%v", err)
@@ -147,25 +176,35 @@ func run(ctx context.Context, p plan) (r result, err error) {
 	return r, err
 }
 
-// settle waits until nothing is left to be done in the background.
-func settle(ctx context.Context, c *cluster) error {
-	a, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer a.Stop(ctx) // nothing runs in it
+// settle waits until nothing is left to be done, in the background or by the
+// operator.
+func settle(ctx context.Context, st *store.Store) error {
 	for deadline := time.Now().Add(settleTime); ; {
-		left, err := a.Store.Backlog(ctx)
-		if err != nil || left.Empty() {
+		left, done, err := quiet(ctx, st)
+		if err != nil || done {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("after %s the server still has to do: %+v", settleTime, left)
+			return fmt.Errorf("after %s there is still to do: %+v", settleTime, left)
 		}
 		if err := sleep(ctx, settlePoll); err != nil {
 			return err
 		}
 	}
+}
+
+// quiet reports that nothing is to be done. The backlog is looked at before
+// and after the reviews, for each can make the other.
+func quiet(ctx context.Context, st *store.Store) (left store.Backlog, done bool, err error) {
+	if left, err = st.Backlog(ctx); err != nil || !left.Empty() {
+		return left, false, err
+	}
+	reviews, err := st.Reviews(ctx, tenant, "", 1)
+	if err != nil || len(reviews) > 0 {
+		return left, false, err
+	}
+	left, err = st.Backlog(ctx)
+	return left, err == nil && left.Empty(), err
 }
 
 // onDatabase is the URL server with another database.

@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ var (
 )
 
 // reload is how often a payer looks at a waiting page.
-const reload = 200 * time.Millisecond
+const reload = time.Second
 
 // payer is one browser without JavaScript.
 type payer struct {
@@ -88,7 +89,7 @@ func (s *shopper) pay(f *fact, tries []try) error {
 				path = p.send(path, url.Values{"do": {yesNo(now.approve)}})
 			}
 			if id := paymentOf(path); id != "" {
-				f.note(func() { f.payments = append(f.payments, id) })
+				f.note(func() { s.begun(f, id) })
 			}
 		case isWaiting.MatchString(text):
 			path = p.page
@@ -98,6 +99,14 @@ func (s *shopper) pay(f *fact, tries []try) error {
 		default:
 			return fmt.Errorf("link %s shows a page nobody expects:\n%s", f.id, text)
 		}
+	}
+}
+
+// begun notes a payment that the payer was sent to.
+func (s *shopper) begun(f *fact, id pay.PaymentID) {
+	if !slices.Contains(f.payments, id) {
+		f.payments = append(f.payments, id)
+		s.load.begun.Add(1)
 	}
 }
 

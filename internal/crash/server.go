@@ -81,7 +81,9 @@ merchants:
 		if err != nil {
 			return nil, err
 		}
-		c.nodes = append(c.nodes, &node{binary: p.binary, listen: listen, log: filepath.Join(p.dir, fmt.Sprintf("server%d.log", i))})
+		c.nodes = append(c.nodes, &node{
+			binary: p.binary, listen: listen, log: filepath.Join(p.dir, fmt.Sprintf("server%d.log", i)), faults: p.faults, seed: p.seed + uint64(i)<<32,
+		})
 	}
 	c.settings = config.Settings{
 		Listen: c.nodes[0].listen, PublicURL: "http://" + c.nodes[0].listen, Data: filepath.Join(p.dir, "data"), Database: p.postgres,
@@ -140,31 +142,6 @@ func (c *cluster) abandon() {
 	}
 }
 
-// killOften kills a server at a random moment, kills times in all, and starts
-// it again. Every fifth time the new one is killed too, while it starts.
-func (c *cluster) killOften(ctx context.Context, kills int, between time.Duration, draw *rand.Rand) error {
-	for kills > 0 {
-		if err := sleep(ctx, upTo(draw, 2*between)); err != nil {
-			return err
-		}
-		n := c.nodes[draw.IntN(len(c.nodes))]
-		if err := n.kill(); err != nil {
-			return err
-		}
-		kills--
-		if kills > 0 && draw.IntN(5) == 0 {
-			if err := errors.Join(n.spawn(ctx), sleep(ctx, upTo(draw, 100*time.Millisecond)), n.kill()); err != nil {
-				return err
-			}
-			kills--
-		}
-		if err := n.start(ctx); err != nil {
-			return err
-		}
-	}
-	return sleep(ctx, between)
-}
-
 // verify runs the server's own check of the stopped installation.
 func (c *cluster) verify(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, c.binary, append([]string{"verify"}, c.flags...)...).CombinedOutput()
@@ -183,6 +160,8 @@ func (c *cluster) open(ctx context.Context) (*app.App, error) {
 type node struct {
 	binary, listen, log string
 	args                []string
+	faults              string // of each process; they fail in different orders
+	seed                uint64
 	cmd                 *exec.Cmd
 	ended               chan error // the process's end; buffered
 }
@@ -194,7 +173,12 @@ func (n *node) spawn(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	n.cmd = exec.CommandContext(ctx, n.binary, n.args...)
+	args := n.args
+	if n.faults != "" {
+		n.seed++
+		args = append(args[:len(args):len(args)], "--sandbox-faults", fmt.Sprintf("%s,seed=%d", n.faults, n.seed))
+	}
+	n.cmd = exec.CommandContext(ctx, n.binary, args...)
 	n.cmd.Stdout, n.cmd.Stderr = log, log
 	if err := n.cmd.Start(); err != nil {
 		return fmt.Errorf("starting the server: %w", err)

@@ -130,6 +130,9 @@ func (l Link) validateUse(bad *Faults) {
 		bad.Add("max_uses", "out_of_range", "must be from 1 to 1000000, or null for any number")
 	}
 	if !u.Parts {
+		if u.MinFirst != 0 || u.MinPart != 0 {
+			bad.Add("part_payments", "required", "is required with a smallest part")
+		}
 		return
 	}
 	switch { // DECISIONS 9
@@ -144,8 +147,12 @@ func (l Link) validateUse(bad *Faults) {
 	case len(l.Price.PerMethod) > 0:
 		bad.Add("part_payments", "not_with_method_prices", "cannot be combined with a price per method")
 	}
-	if fixed, _ := l.Price.Fixed(); u.MinFirst < 0 || u.MinFirst > fixed {
+	fixed, _ := l.Price.Fixed()
+	if u.MinFirst < 0 || u.MinFirst > fixed {
 		bad.Add("part_payments.minimum_first", "out_of_range", "must be from 0 to the amount")
+	}
+	if u.MinPart < 0 || u.MinPart > fixed {
+		bad.Add("part_payments.minimum_part", "out_of_range", "must be from 0 to the amount")
 	}
 }
 

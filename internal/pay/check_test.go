@@ -81,6 +81,12 @@ var linkFaults = []struct {
 		l.Use, l.Price.PerMethod = Use{Parts: true}, map[MethodID]MethodCost{MethodCard: {Amount: 1}}
 	}},
 	{"part_payments.minimum_first out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinFirst: 1051} }},
+	{"part_payments.minimum_first out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinFirst: -1} }},
+	{"", func(l *Link) { l.Use = Use{Max: 1, Parts: true, MinPart: 1050} }},
+	{"part_payments.minimum_part out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinPart: 1051} }},
+	{"part_payments.minimum_part out_of_range", func(l *Link) { l.Use = Use{Parts: true, MinPart: -1} }},
+	{"part_payments required", func(l *Link) { l.Use = Use{Max: 1, MinPart: 100} }},
+	{"part_payments required", func(l *Link) { l.Use = Use{Max: 1, MinFirst: 100} }},
 	{"expires_at in_the_past", func(l *Link) { l.ExpiresAt = noon }}, // exclusive
 	{"", func(l *Link) { l.ExpiresAt = noon.Add(time.Microsecond) }},
 	{"starts_at too_late", func(l *Link) { l.StartsAt = l.ExpiresAt }},

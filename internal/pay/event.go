@@ -19,7 +19,11 @@ const (
 	EventLinkExpired       EventKind = "payment_link.expired"
 	EventLinkCanceled      EventKind = "payment_link.canceled"
 	EventLinkUpdated       EventKind = "payment_link.updated"
+	EventSplitAllocated    EventKind = "split.allocated"
+	EventSplitHeld         EventKind = "split.held"
 	EventSplitReleased     EventKind = "split.released"
+	EventSplitTransferred  EventKind = "split.transferred"
+	EventSplitReversed     EventKind = "split.reversed"
 	EventSplitCanceled     EventKind = "split.canceled"
 	EventPaymentSettled    EventKind = "payment.settled"
 	EventLineSettled       EventKind = "settlement.settled" // of anything but a payment's own capture
@@ -29,6 +33,7 @@ const (
 	EventPaymentReopened   EventKind = "payment.reopened"
 	EventPaymentSucceeded  EventKind = "payment.succeeded"
 	EventPaymentSurplus    EventKind = "payment.surplus"
+	EventPaymentCaptured   EventKind = "payment.captured" // more of what counts already
 	EventPaymentFailed     EventKind = "payment.failed"
 	EventPaymentCanceled   EventKind = "payment.canceled"
 	EventAttemptCreated    EventKind = "attempt.created"
@@ -37,6 +42,7 @@ const (
 	EventAttemptUnknown    EventKind = "attempt.unknown"
 	EventAttemptAuthorized EventKind = "attempt.authorized"
 	EventAttemptCaptured   EventKind = "attempt.captured"
+	EventAttemptPart       EventKind = "attempt.partially_captured"
 	EventAttemptFailed     EventKind = "attempt.failed"
 	EventAttemptCanceled   EventKind = "attempt.canceled"
 	EventAttemptVoided     EventKind = "attempt.voided"
@@ -48,18 +54,23 @@ const (
 	EventRefundUnknown     EventKind = "refund.unknown"
 	EventRefundSucceeded   EventKind = "refund.succeeded"
 	EventRefundFailed      EventKind = "refund.failed"
+	EventDisputeOpened     EventKind = "dispute.opened"
+	EventDisputeWon        EventKind = "dispute.won"
+	EventDisputeLost       EventKind = "dispute.lost"
+	EventDisputeAccepted   EventKind = "dispute.accepted"
 )
 
 // EventKinds are all kinds a webhook endpoint may subscribe to.
 var EventKinds = []EventKind{
 	EventLinkCreated, EventLinkActivated, EventLinkPaused, EventLinkResumed, EventLinkCompleted,
-	EventLinkExpired, EventLinkCanceled, EventLinkUpdated, EventSplitReleased, EventSplitCanceled,
+	EventLinkExpired, EventLinkCanceled, EventLinkUpdated,
+	EventSplitAllocated, EventSplitHeld, EventSplitReleased, EventSplitTransferred, EventSplitReversed, EventSplitCanceled,
 	EventPaymentSettled, EventLineSettled, EventLineMissing, EventLineReversed, EventPaymentCreated, EventPaymentReopened, EventPaymentSucceeded,
-	EventPaymentSurplus, EventPaymentFailed, EventPaymentCanceled, EventAttemptCreated, EventAttemptAction,
-	EventAttemptProcessing, EventAttemptUnknown, EventAttemptAuthorized, EventAttemptCaptured,
+	EventPaymentSurplus, EventPaymentCaptured, EventPaymentFailed, EventPaymentCanceled, EventAttemptCreated, EventAttemptAction,
+	EventAttemptProcessing, EventAttemptUnknown, EventAttemptAuthorized, EventAttemptPart, EventAttemptCaptured,
 	EventAttemptFailed, EventAttemptCanceled, EventAttemptVoided, EventAttemptExpired, EventAttemptReview,
 	EventAttemptSuperseded, EventRefundRequested, EventRefundSent, EventRefundUnknown,
-	EventRefundSucceeded, EventRefundFailed,
+	EventRefundSucceeded, EventRefundFailed, EventDisputeOpened, EventDisputeWon, EventDisputeLost, EventDisputeAccepted,
 }
 
 // SnapshotSchema is the number of the snapshot's form; it rises when a member
@@ -74,7 +85,7 @@ type Event struct {
 	Kind      EventKind `json:"kind"`
 	Link      LinkID    `json:"link"`
 	Seq       int64     `json:"seq"`
-	Entity    string    `json:"entity"` // "payment_link", "payment", "attempt", "refund"
+	Entity    string    `json:"entity"` // "payment_link", "payment", "attempt", "refund", "dispute", "split", "settlement"
 	EntityID  string    `json:"entity_id"`
 	From      string    `json:"from,omitempty"` // the state before; empty at creation
 	To        string    `json:"to"`

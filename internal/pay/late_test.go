@@ -157,19 +157,19 @@ func TestMismatchIsReviewed(t *testing.T) {
 func TestPartialApproval(t *testing.T) {
 	p := newPlay(t, func(*Link) {})
 	_, id := p.begin(Begin{})
-	p.captured(id, 1000)
+	p.told(id, Report{State: AttemptCaptured, Authorized: 1000, Captured: 1000, Partial: true})
 	if p.Link.Applied != 0 || !p.asked(id, OpRefund) {
 		t.Errorf("a part was taken: %d applied", p.Link.Applied)
 	}
 	p = newPlay(t, func(l *Link) { l.Use.Manual = true })
 	_, id = p.begin(Begin{})
-	p.told(id, Report{State: AttemptAuthorized, Authorized: 1000})
+	p.told(id, Report{State: AttemptAuthorized, Authorized: 1000, Partial: true})
 	if !p.asked(id, OpVoid) {
 		t.Error("a part is held")
 	}
 	p = newPlay(t, func(l *Link) { l.Use = Use{Parts: true} })
 	_, id = p.begin(Begin{})
-	p.captured(id, 1000)
+	p.told(id, Report{State: AttemptCaptured, Authorized: 1000, Captured: 1000, Partial: true})
 	if p.Link.Applied != 1000 || p.Link.State != LinkActive || p.asked(id, OpRefund) {
 		t.Errorf("parts are welcome: %d applied, %s", p.Link.Applied, p.Link.State)
 	}

@@ -14,13 +14,16 @@ import (
 //	settled         what it has settled: the balance a payout comes out of
 //	fees            what it kept
 //	merchant        the merchant's own share
-//	split:N, held:N the share of the link's split N: free, or on hold
+//	split:N, held:N the share of the link's split N: free and not transferred,
+//	                or on hold; split:N with a plus is owed by the account
+//	disputed        what is ours unless a dispute about it is lost
 //	surplus         money that is nobody's and goes back
 const (
 	accountMerchant = "merchant"
 	accountSettled  = "settled"
 	accountFees     = "fees"
 	accountSurplus  = "surplus"
+	accountDisputed = "disputed"
 )
 
 func processorAccount(name string) string { return "processor:" + name }
@@ -30,7 +33,7 @@ func heldID(i int) string                 { return "held:" + strconv.Itoa(i) }
 // Entry is one line of the ledger. The entries of one movement sum to zero per
 // currency (M9); they are never changed, only reversed by others.
 type Entry struct {
-	Movement string // what moved: "capture:att_…", "refund:ref_…", "release:evt_…", "settle:capture:att_…"
+	Movement string // what moved: "capture:att_…", "capture:att_…:2", "refund:ref_…", "release:evt_…", "payout:po_…", "transfer:tr_…", "settle:capture:att_…"
 	Line     int
 	Account  string
 	Amount   Money // Minor is signed here
@@ -62,31 +65,48 @@ func (t *Tab) post(movement string, c Currency, from string, legs ...leg) {
 	t.Entries = append(t.Entries, entries(movement, c, t.Now, from, legs...)...)
 }
 
-// postCapture writes down minor units that came in by an attempt, shared out
-// or, with no shares, as surplus; they are now expected to be settled.
-func (t *Tab) postCapture(a *Attempt, minor int64, shares []int64) {
+// postCapture writes down the newest capture of an attempt, shared out or, with
+// no shares, as surplus; it is now expected to be settled.
+func (t *Tab) postCapture(a *Attempt, shares []int64) {
+	n := len(a.Captures)
+	minor := a.Captures[n-1].Amount
 	legs := []leg{{accountSurplus, -minor}}
 	if shares != nil {
 		legs = t.give(shares)
 	}
-	t.post(captureOf(a.ID), a.Currency, processorAccount(a.Processor), legs...)
-	t.expect(captureOf(a.ID), a, minor)
+	t.post(CaptureOf(a.ID, n), a.Currency, processorAccount(a.Processor), legs...)
+	t.expect(CaptureOf(a.ID, n), a, minor)
 }
 
 // postRefund writes down a refund that succeeded: out of what the money was
-// shared to, or out of the surplus it never left.
-func (t *Tab) postRefund(a *Attempt, r *Refund) {
-	legs := []leg{{accountSurplus, r.Amount}}
-	if a.Shares != nil {
+// shared to, or out of the surplus it never left. What a dispute took of that
+// in the meantime is the merchant's loss.
+func (t *Tab) postRefund(p *Payment, a *Attempt, r *Refund) {
+	var legs []leg
+	if r.Surplus {
+		r.Loss = max(-p.surplusLeft(a), 0)
+		legs = []leg{{accountSurplus, r.Amount - r.Loss}}
+	} else {
+		taken := int64(0)
+		legs, taken = t.takeBack(a, r.Amount)
+		r.Loss = r.Amount - taken
 		t.Link.Refunded += r.Amount
-		legs = t.take(a.reverse(r.Amount))
 	}
+	legs = append(legs, leg{accountMerchant, r.Loss})
 	t.post(refundOf(r.ID), a.Currency, processorAccount(a.Processor), legs...)
 	t.expect(refundOf(r.ID), a, -r.Amount)
 }
 
-func captureOf(id AttemptID) string { return "capture:" + string(id) }
-func refundOf(id RefundID) string   { return "refund:" + string(id) }
+// CaptureOf is the movement of an attempt's n-th capture. The first has the
+// attempt's own name, for most attempts have no other.
+func CaptureOf(id AttemptID, n int) string {
+	if n == 1 {
+		return "capture:" + string(id)
+	}
+	return "capture:" + string(id) + ":" + strconv.Itoa(n)
+}
+
+func refundOf(id RefundID) string { return "refund:" + string(id) }
 
 // give hands shares, one for each split and the merchant's last, to the
 // accounts they belong on now.

@@ -65,6 +65,7 @@ type Link struct {
 
 	Applied  int64 `json:"applied"`            // minor units that count
 	Refunded int64 `json:"refunded,omitempty"` // minor units of Applied that were given back
+	Disputed int64 `json:"disputed,omitempty"` // minor units that disputes took back, and were not won
 	Settled  int64 `json:"settled,omitempty"`  // minor units of Applied that are the merchant's to use
 	Released int64 `json:"released,omitempty"` // minor units a final partial capture gave up
 	UseCount int64 `json:"use_count"`          // applied payments; parts do not count
@@ -188,6 +189,9 @@ type Split struct {
 	Given     int64     `json:"given,omitempty"`    // likewise: free for the account
 	Kept      int64     `json:"kept,omitempty"`     // likewise: the merchant's after all
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+
+	Transferred int64      `json:"transferred,omitempty"` // minor units that were paid to the account
+	State       SplitState `json:"state,omitempty"`       // empty: planned; see Stands
 }
 
 // Total is what the link asks for in all, and whether it has a total: an open
@@ -274,7 +278,8 @@ const (
 	Paid              MoneyStatus = "paid"
 	PartiallyRefunded MoneyStatus = "partially_refunded"
 	Refunded          MoneyStatus = "refunded"
-	Settled           MoneyStatus = "settled" // all that was paid is the merchant's to use
+	Disputed          MoneyStatus = "disputed" // a dispute is open, or was lost
+	Settled           MoneyStatus = "settled"  // all that was paid is the merchant's to use
 )
 
 // MoneyStatus derives the status from the sums.
@@ -282,6 +287,8 @@ func (l Link) MoneyStatus() MoneyStatus {
 	switch total, ok := l.Total(); {
 	case l.Applied == 0:
 		return Unpaid
+	case l.Disputed > 0:
+		return Disputed
 	case l.Refunded >= l.Applied:
 		return Refunded
 	case l.Refunded > 0:

@@ -32,9 +32,11 @@ type (
 	PaymentID    string // "pay_…"
 	AttemptID    string // "att_…"
 	RefundID     string // "ref_…"
+	DisputeID    string // "dsp_…"
 	OperationID  string // "op_…"; the processor's idempotency key (P1)
 	EventID      string // "evt_…"; the webhook-id (W3)
 	EndpointID   string // "we_…"
+	PayoutID     string // "po_…", of a transfer "tr_…"
 	ShareID      string // ten of A–Z 0–9, like a link's
 	CredentialID string // "key_…"
 	MethodID     string // "card", "bank_redirect", "bank_transfer"; see methods.go

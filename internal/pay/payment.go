@@ -33,6 +33,7 @@ type Payment struct {
 	Method    MethodID     `json:"method"` // of the newest attempt
 	Attempts  []Attempt    `json:"attempts"`
 	Refunds   []Refund     `json:"refunds,omitempty"`
+	Disputes  []Dispute    `json:"disputes,omitempty"`
 	SettledAt time.Time    `json:"settled_at,omitzero"` // since when the money is the merchant's to use
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
@@ -44,6 +45,33 @@ func (p Payment) Captured() (minor int64) {
 		minor += a.Captured
 	}
 	return minor
+}
+
+// counting is the attempt whose money counts; nil when there is none.
+func (p *Payment) counting() *Attempt {
+	for i := range p.Attempts {
+		if p.Attempts[i].Shares != nil {
+			return &p.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// Holding reports whether the payment counts and its authorization may still
+// have money to be captured.
+func (p *Payment) Holding() bool {
+	a := p.counting()
+	return p.State == PaymentApplied && a != nil && a.State.Live()
+}
+
+// Attempt is the attempt with an id; nil when the payment has none such.
+func (p *Payment) Attempt(id AttemptID) *Attempt {
+	for i := range p.Attempts {
+		if p.Attempts[i].ID == id {
+			return &p.Attempts[i]
+		}
+	}
+	return nil
 }
 
 // Last is the newest attempt; nil before the first.
@@ -83,14 +111,15 @@ const (
 )
 
 // attemptMoves is INVARIANTS 4. What hangs below failed, canceled,
-// auth_expired and voided are late successes, by evidence only.
+// auth_expired and voided are late successes, by evidence only. From authorized
+// to authorized is a capture with more to come.
 var attemptMoves = map[AttemptState][]AttemptState{
 	"":                    {AttemptCreated},
 	AttemptCreated:        {AttemptRequiresAction, AttemptProcessing, AttemptCanceled},
 	AttemptRequiresAction: {AttemptProcessing, AttemptFailed, AttemptCanceled, AttemptUnknown},
 	AttemptProcessing:     {AttemptRequiresAction, AttemptAuthorized, AttemptCaptured, AttemptFailed, AttemptUnknown, AttemptReview},
 	AttemptUnknown:        {AttemptRequiresAction, AttemptAuthorized, AttemptCaptured, AttemptFailed, AttemptReview},
-	AttemptAuthorized:     {AttemptCaptured, AttemptVoided, AttemptAuthExpired, AttemptReview},
+	AttemptAuthorized:     {AttemptAuthorized, AttemptCaptured, AttemptVoided, AttemptAuthExpired, AttemptReview},
 	AttemptFailed:         {AttemptAuthorized, AttemptCaptured, AttemptReview},
 	AttemptCanceled:       {AttemptAuthorized, AttemptCaptured, AttemptReview},
 	AttemptAuthExpired:    {AttemptAuthorized, AttemptCaptured, AttemptReview},
@@ -125,21 +154,49 @@ type Attempt struct {
 	Captured     int64        `json:"captured"`
 	Refunding    int64        `json:"refunding,omitempty"`
 	Refunded     int64        `json:"refunded,omitempty"`
+	Disputed     int64        `json:"disputed,omitempty"`   // away by disputes, and not won back
 	Shares       []int64      `json:"shares,omitempty"`     // of Captured: one for each split, the merchant's last (M8)
 	Reversed     []int64      `json:"reversed,omitempty"`   // of Shares, by refunds
 	Superseded   bool         `json:"superseded,omitempty"` // gave up its reservation; a success is a late one
 	Manual       bool         `json:"manual,omitempty"`     // captured by a later call
 	Action       *Action      `json:"action,omitempty"`
 	Failure      *Failure     `json:"failure,omitempty"`
-	Instrument   string       `json:"instrument,omitempty"`  // masked: "visa •••• 4242"
-	GraceS       int64        `json:"grace_s"`               // seconds after expiry in which a success still counts
-	Silence      time.Time    `json:"silence,omitzero"`      // since when the payer has been silent in requires_action
-	From         string       `json:"from,omitempty"`        // keyed hash of the payer's address: counts reservations (A52)
-	Consent      bool         `json:"consent,omitempty"`     // the payer lets the merchant keep the payment details
-	CaptureRef   string       `json:"capture_ref,omitempty"` // the merchant's own name of the call that captured it
-	CapturedAt   time.Time    `json:"captured_at,omitzero"`
+	Instrument   string       `json:"instrument,omitempty"` // masked: "visa •••• 4242"
+	GraceS       int64        `json:"grace_s"`              // seconds after expiry in which a success still counts
+	Silence      time.Time    `json:"silence,omitzero"`     // since when the payer has been silent in requires_action
+	From         string       `json:"from,omitempty"`       // keyed hash of the payer's address: counts reservations (A52)
+	Consent      bool         `json:"consent,omitempty"`    // the payer lets the merchant keep the payment details
+	HoldUntil    time.Time    `json:"hold_until,omitzero"`  // when the authorization runs out, by the processor's word
+	Captures     []Capture    `json:"captures,omitempty"`   // in order; they sum to Captured
 	CreatedAt    time.Time    `json:"created_at"`
 	UpdatedAt    time.Time    `json:"updated_at"`
+}
+
+// Capture is one taking of an attempt's money.
+type Capture struct {
+	Amount    int64       `json:"amount"`              // minor units
+	Surplus   bool        `json:"surplus,omitempty"`   // it does not count, and goes back
+	Reference string      `json:"reference,omitempty"` // the merchant's own name of it
+	Operation OperationID `json:"operation,omitempty"` // the call that took it; a settlement report may name it
+	At        time.Time   `json:"at"`
+}
+
+// counted is what was captured of the attempt and counts, in minor units.
+func (a *Attempt) counted() (minor int64) {
+	for _, c := range a.Captures {
+		if !c.Surplus {
+			minor += c.Amount
+		}
+	}
+	return minor
+}
+
+// CapturedAt is when money was last captured; zero before.
+func (a *Attempt) CapturedAt() (at time.Time) {
+	if n := len(a.Captures); n > 0 {
+		at = a.Captures[n-1].At
+	}
+	return at
 }
 
 // Action is the step a payer has to take. Exactly one of its members is set.
@@ -192,8 +249,7 @@ var refundMoves = map[RefundState][]RefundState{
 	RefundUnknown:   {RefundSucceeded, RefundFailed},
 }
 
-// Refund gives money of one attempt back. Reason is "surplus" for the ones the
-// platform makes by itself.
+// Refund gives money of one attempt back.
 type Refund struct {
 	ID        RefundID    `json:"id"`
 	Payment   PaymentID   `json:"payment"`
@@ -201,6 +257,8 @@ type Refund struct {
 	State     RefundState `json:"state"`
 	Amount    int64       `json:"amount"` // minor units
 	Reason    string      `json:"reason"`
+	Surplus   bool        `json:"surplus,omitempty"`   // made by the platform itself, of money that does not count
+	Loss      int64       `json:"loss,omitempty"`      // of Amount, what the payer had back already by a dispute: the merchant's loss
 	Reference string      `json:"reference,omitempty"` // the merchant's own; unique within the payment
 	Echo      string      `json:"echo,omitempty"`      // JSON only the dialect reads
 	CreatedAt time.Time   `json:"created_at"`
@@ -217,6 +275,7 @@ const (
 	OpCapture   OperationKind = "capture"
 	OpVoid      OperationKind = "void" // release a hold, or call off what is not yet paid
 	OpRefund    OperationKind = "refund"
+	OpQuery     OperationKind = "query" // what became of a hold whose time is over
 )
 
 // OperationState is how far one call to a processor is.
@@ -249,6 +308,8 @@ type Operation struct {
 	Amount    Money
 	Final     bool              // OpCapture: release what is not captured
 	Fields    map[string]string // what the payer filled in; never card data in live mode
+	About     OperationID       // OpQuery: the operation that is asked about
+	DueAt     time.Time         // not to be run before; zero: at once
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }

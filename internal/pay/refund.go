@@ -7,6 +7,7 @@ type RefundWish struct {
 	Reason    string // the merchant's own words
 	Reference string // unique within the payment where it is not empty
 	Echo      string
+	surplus   bool // of money that does not count: the platform's own wish
 }
 
 // Refund reserves money of a payment to be given back and prepares the call.
@@ -23,11 +24,11 @@ func (t *Tab) Refund(w RefundWish) (*Refund, error) {
 			return r, nil // asked for before
 		}
 	}
-	a := p.refundable()
+	a := p.counting()
 	if p.State != PaymentApplied || a == nil {
 		return nil, ErrState("the payment has no money to give back")
 	}
-	left := a.Captured - a.Refunding - a.Refunded
+	left := p.left(a)
 	if w.Amount == 0 {
 		w.Amount = left
 	}
@@ -63,8 +64,8 @@ func (t *Tab) RefundLink(w RefundWish) error {
 	sum := int64(0)
 	for i := range t.Payments {
 		p := &t.Payments[i]
-		if a := p.refundable(); p.State == PaymentApplied && a != nil {
-			left[p.ID] = a.Captured - a.Refunding - a.Refunded
+		if a := p.counting(); p.State == PaymentApplied && a != nil {
+			left[p.ID] = p.left(a)
 			sum += left[p.ID]
 		}
 	}
@@ -85,7 +86,7 @@ func (t *Tab) RefundLink(w RefundWish) error {
 		p := &t.Payments[i]
 		part := w
 		if part.Amount = min(w.Amount, left[p.ID]); part.Amount > 0 {
-			t.refund(p, p.refundable(), part)
+			t.refund(p, p.counting(), part)
 			w.Amount -= part.Amount
 		}
 	}
@@ -104,14 +105,22 @@ func RefundsOf(payments []Payment, reference string) (list []Refund) {
 	return list
 }
 
-// refundable is the attempt whose money counts; nil when there is none.
-func (p *Payment) refundable() *Attempt {
-	for i := range p.Attempts {
-		if a := &p.Attempts[i]; a.State == AttemptCaptured && a.Shares != nil {
-			return a
+// left is what of an attempt counts and is not given back or about to be, nor
+// away by a dispute that is open or was lost (5.8). Refunds and a dispute may
+// come to more than there was: a processor's word is not refused.
+func (p *Payment) left(a *Attempt) int64 {
+	left := a.counted()
+	for _, r := range p.Refunds {
+		if r.Attempt == a.ID && !r.Surplus && r.State != RefundFailed {
+			left -= r.Amount
 		}
 	}
-	return nil
+	for _, d := range p.Disputes {
+		if d.Attempt == a.ID && !d.Surplus && d.State.Counts() {
+			left -= d.Amount
+		}
+	}
+	return max(left, 0)
 }
 
 // refund notes a refund and prepares the call that makes it.
@@ -120,7 +129,7 @@ func (t *Tab) refund(p *Payment, a *Attempt, w RefundWish) *Refund {
 	a.UpdatedAt, p.UpdatedAt = t.Now, t.Now
 	p.Refunds = append(p.Refunds, Refund{
 		ID: RefundID(NewID("ref", t.Now)), Payment: p.ID, Attempt: a.ID, State: RefundRequested, Amount: w.Amount,
-		Reason: w.Reason, Reference: w.Reference, Echo: w.Echo, CreatedAt: t.Now, UpdatedAt: t.Now,
+		Reason: w.Reason, Surplus: w.surplus, Reference: w.Reference, Echo: w.Echo, CreatedAt: t.Now, UpdatedAt: t.Now,
 	})
 	r := &p.Refunds[len(p.Refunds)-1]
 	t.event(EventRefundRequested, "refund", string(r.ID), "", string(RefundRequested), p.ID)

@@ -10,7 +10,7 @@ import (
 type Decision struct {
 	Attempt AttemptID
 	Outcome AttemptState // captured, voided or failed
-	Amount  int64        // captured: minor units that were taken; 0: all that was asked for
+	Amount  int64        // captured: minor units that were taken in all; 0: all that was asked for
 	Reason  string       // kept in the event
 }
 
@@ -47,10 +47,13 @@ func (t *Tab) Decide(d Decision) error {
 	case AttemptFailed:
 		r.Failure = &Failure{Code: FailProcessor}
 	}
-	t.moveAttempt(p, a, d.Outcome, r, true)
+	if d.Outcome == AttemptVoided && a.Captured > 0 {
+		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
+	}
+	n := news{taken: t.moveAttempt(p, a, r.State, r, true)}
 	t.Events[len(t.Events)-1].Reason = d.Reason
 	if d.Outcome != AttemptFailed {
-		return t.derive(p, a, false)
+		return t.derive(p, a, n)
 	}
 	if p.State == PaymentOpen && !p.Live() { // a person's word is no decline of a payer: nothing is counted (A15)
 		t.movePayment(p, PaymentFailed, EventPaymentFailed)
@@ -62,12 +65,16 @@ func (d Decision) check(a *Attempt) error {
 	var bad Faults
 	if !slices.Contains(decided, d.Outcome) {
 		bad.Add("outcome", "not_allowed", "must be captured, voided or failed")
+	} else if d.Outcome == AttemptFailed && a.Captured > 0 {
+		bad.Add("outcome", "not_allowed", "must be captured or voided: money of it is known to be taken")
 	}
 	switch {
 	case d.Amount != 0 && d.Outcome != AttemptCaptured:
 		bad.Add("amount", "not_allowed", "can be given only where the outcome is captured")
 	case d.Amount < 0:
 		bad.Add("amount", "too_small", "must be greater than zero")
+	case d.Amount > 0 && d.Amount < a.Captured:
+		bad.Add("amount", "too_small", "must be at least what is known to be taken: "+Money{a.Captured, a.Currency}.String())
 	case d.Amount > a.Requested:
 		bad.Add("amount", "too_large", "must be at most what was asked for: "+Money{a.Requested, a.Currency}.String())
 	}

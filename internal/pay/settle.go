@@ -1,19 +1,26 @@
 package pay
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Report is what is known for certain of an operation: an answer of the
 // processor or verified evidence. Amounts are totals of the attempt.
 type Report struct {
-	State        AttemptState // processing, requires_action, authorized, captured, failed, canceled, voided, unknown
+	State        AttemptState // processing, requires_action, authorized, captured, failed, canceled, voided, auth_expired, unknown
+	Operation    OperationID  // that it is about; empty for a person's word
 	ProcessorRef string
 	Authorized   int64
-	Captured     int64
+	Captured     int64 // after the capture it tells of; with State authorized more is to come
+	Taken        int64 // by that capture alone; 0: not said
+	Partial      bool  // the processor approved less than was asked for, and means it (5.9)
+	HoldUntil    time.Time
 	Currency     Currency // empty: not said
 	Action       *Action
 	Failure      *Failure
 	Instrument   string
-	CaptureRef   string // the merchant's own name of a capture
+	CaptureRef   string // the merchant's own name of the capture
 }
 
 // attemptEvents names the event of each state an attempt comes to.
@@ -43,6 +50,9 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 	if t.stale(a, r) {
 		return nil
 	}
+	if a.Captured > 0 && (r.State == AttemptVoided || r.State == AttemptAuthExpired) {
+		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
+	}
 	if !agrees(a, r) {
 		return t.review(p, a)
 	}
@@ -53,11 +63,11 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 		}
 		return ErrState("an attempt that is %s cannot become %s", a.State, r.State)
 	}
-	held := a.State == AttemptAuthorized && p.State == PaymentOpen && !a.Superseded
+	n := news{about: r.Operation, held: a.State == AttemptAuthorized && (p.State == PaymentOpen || p.Holding()) && !a.Superseded}
 	for i, to := range path {
-		t.moveAttempt(p, a, to, r, i == len(path)-1)
+		n.taken = t.moveAttempt(p, a, to, r, i == len(path)-1)
 	}
-	return t.derive(p, a, held)
+	return t.derive(p, a, n)
 }
 
 // Review leaves an attempt to a person: nobody can be asked any more what
@@ -80,22 +90,48 @@ func (t *Tab) stale(a *Attempt, r Report) bool {
 	if a.State == AttemptReview {
 		return true
 	}
-	if r.State == a.State {
-		return r.State != AttemptRequiresAction || a.Action != nil
-	}
-	if a.State == AttemptCaptured && (r.State == AttemptProcessing || r.State == AttemptRequiresAction || r.State == AttemptUnknown || r.State == AttemptAuthorized) {
+	if r.Taken > 0 && slices.ContainsFunc(a.Captures, func(c Capture) bool { return c.Operation == r.Operation }) {
 		return true
+	}
+	if r.State == a.State {
+		return (r.State != AttemptRequiresAction || a.Action != nil) && r.Taken == 0
+	}
+	if a.State == AttemptCaptured {
+		switch r.State {
+		case AttemptProcessing, AttemptRequiresAction, AttemptUnknown, AttemptAuthorized:
+			return true
+		case AttemptVoided, AttemptAuthExpired:
+			return a.Captured < a.Authorized // what was left of it
+		}
 	}
 	bringsMoney := r.State == AttemptAuthorized || r.State == AttemptCaptured
 	return !a.State.Live() && a.State != AttemptCaptured && !bringsMoney
 }
 
 // agrees compares evidence with our record: currency, bound payment, amounts.
+// Less than was asked for is only ever a capture of a part, or an approval that
+// says so.
 func agrees(a *Attempt, r Report) bool {
-	return (r.Currency == "" || r.Currency == a.Currency) &&
-		(r.ProcessorRef == "" || r.ProcessorRef == a.ProcessorRef) &&
-		r.Authorized <= a.Requested && r.Captured <= a.Requested &&
-		(r.State != AttemptCaptured || r.Captured > 0) && (r.State != AttemptAuthorized || r.Authorized > 0)
+	if r.Currency != "" && r.Currency != a.Currency || r.ProcessorRef != "" && r.ProcessorRef != a.ProcessorRef {
+		return false
+	}
+	if max(r.Authorized, r.Captured) > a.Requested || r.Taken > 0 && r.Captured != a.Captured+r.Taken {
+		return false
+	}
+	asked := a.Requested
+	if a.Authorized > 0 {
+		asked = a.Authorized
+	}
+	if r.Partial || a.Manual && a.State == AttemptAuthorized {
+		asked = 1
+	}
+	switch r.State {
+	case AttemptAuthorized:
+		return max(r.Authorized, a.Authorized) >= asked
+	case AttemptCaptured:
+		return r.Captured >= max(asked, a.Captured)
+	}
+	return r.Captured <= a.Captured
 }
 
 // steps is the shortest legal path of attempt states; nil when there is none.
@@ -135,12 +171,19 @@ func (t *Tab) review(p *Payment, a *Attempt) error {
 	return nil
 }
 
-func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, last bool) {
-	from := a.State
+// moveAttempt takes an attempt one step on; with the last step it takes over
+// what r says. taken tells that there is a new capture.
+func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, last bool) (taken bool) {
+	from, kind := a.State, attemptEvents[to]
 	a.State, a.UpdatedAt, p.UpdatedAt = to, t.Now, t.Now
 	if last {
-		a.Authorized, a.Captured = max(a.Authorized, r.Authorized), max(a.Captured, r.Captured)
-		a.Authorized = max(a.Authorized, a.Captured)
+		if taken = r.Captured > a.Captured; taken {
+			a.Captures = append(slices.Clip(a.Captures), Capture{
+				Amount: r.Captured - a.Captured, Reference: r.CaptureRef, Operation: r.Operation, At: t.Now,
+			})
+			a.Captured = r.Captured
+		}
+		a.Authorized = max(a.Authorized, r.Authorized, a.Captured)
 		a.Action, a.Failure = r.Action, r.Failure
 		if r.Instrument != "" {
 			a.Instrument = r.Instrument
@@ -148,24 +191,39 @@ func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, las
 		switch to {
 		case AttemptRequiresAction:
 			a.Silence = t.Now
-		case AttemptCaptured:
-			a.CaptureRef, a.CapturedAt = r.CaptureRef, t.Now
+		case AttemptAuthorized:
+			if from == AttemptAuthorized {
+				kind = EventAttemptPart
+			} else {
+				a.HoldUntil = r.HoldUntil
+			}
 		}
 	}
-	t.event(attemptEvents[to], "attempt", string(a.ID), string(from), string(to), p.ID)
+	t.event(kind, "attempt", string(a.ID), string(from), string(to), p.ID)
+	return taken
+}
+
+// news is what derive must know of a move beside the attempt itself.
+type news struct {
+	about OperationID
+	taken bool // there is a new capture
+	held  bool // the money was held, in time and with a reservation
 }
 
 // derive brings the payment, the ledger and the link after an attempt moved.
-// held says that it held the money, in time and with a reservation.
-func (t *Tab) derive(p *Payment, a *Attempt, held bool) error {
+func (t *Tab) derive(p *Payment, a *Attempt, n news) error {
 	switch a.State {
 	case AttemptCaptured:
-		return t.captured(p, a, held)
+		return t.captured(p, a, n)
 	case AttemptRequiresAction:
 		if a.Superseded || !t.fits(p, a, a.Requested, false) {
 			t.prepare(a, OpVoid, a.Requested) // called off before the processor had it: asked again (5.2, 5.8)
 		}
 	case AttemptAuthorized:
+		if a.Captured > 0 {
+			return t.captured(p, a, n)
+		}
+		t.watch(a, n.about)
 		if !t.fits(p, a, a.Authorized, false) || a.Authorized < a.Requested && !t.Link.Use.Parts {
 			t.prepare(a, OpVoid, a.Authorized) // 5.5c, 5.9
 		}
@@ -183,14 +241,49 @@ func (t *Tab) derive(p *Payment, a *Attempt, held bool) error {
 	return nil
 }
 
-// captured decides whether money in hand counts: applied, or surplus that goes
-// back (5.4–5.6, 5.9).
-func (t *Tab) captured(p *Payment, a *Attempt, held bool) error {
+// watch prepares a question about a hold for when it runs out.
+func (t *Tab) watch(a *Attempt, about OperationID) {
+	if !a.HoldUntil.IsZero() {
+		o := t.prepare(a, OpQuery, a.Authorized)
+		o.About, o.DueAt = about, a.HoldUntil
+	}
+}
+
+// captured counts money that is new, and closes the attempt when no more of
+// what it held will come.
+func (t *Tab) captured(p *Payment, a *Attempt, n news) error {
+	if n.taken {
+		if err := t.count(p, a, n.held); err != nil {
+			return err
+		}
+	}
+	counts := p.State == PaymentApplied && a.Shares != nil
+	if a.State != AttemptCaptured || !counts || t.Link.State == LinkCanceled || t.Link.State == LinkCompleted {
+		return nil
+	}
+	if !n.taken {
+		t.release(a)
+	}
+	return t.complete(p)
+}
+
+// release writes down that the rest of what a link asks for will not come: an
+// authorization is over, and not all of it was captured.
+func (t *Tab) release(a *Attempt) {
+	if _, whole := t.Link.Total(); whole && a.Manual && a.State == AttemptCaptured {
+		t.Link.Released += a.Requested - a.counted()
+	}
+}
+
+// count decides whether the newest capture counts: applied, or surplus that
+// goes back (5.4–5.6, 5.9).
+func (t *Tab) count(p *Payment, a *Attempt, held bool) error {
+	minor := a.Captures[len(a.Captures)-1].Amount
 	partial := a.Captured < a.Requested && !t.Link.Use.Parts && !a.Manual
-	if partial || !t.fits(p, a, a.Captured, held) {
+	if partial || !t.fits(p, a, minor, held) {
 		return t.surplus(p, a)
 	}
-	t.makeRoom(p, a.Captured)
+	t.makeRoom(p, minor)
 	if p.Slot == "" {
 		slot, ok := t.freeSlot(p.ID)
 		if !ok {
@@ -198,34 +291,39 @@ func (t *Tab) captured(p *Payment, a *Attempt, held bool) error {
 		}
 		p.Slot = slot
 	}
-	t.Link.Applied += a.Captured
-	if _, whole := t.Link.Total(); whole && a.Manual && a.Captured < a.Requested {
-		t.Link.Released += a.Requested - a.Captured
+	t.Link.Applied += minor
+	shares := t.shares(a, minor)
+	t.postCapture(a, shares)
+	a.Shares = added(a.Shares, shares)
+	t.release(a)
+	if p.State == PaymentApplied {
+		p.SettledAt = time.Time{} // until this capture is settled too
+		t.event(EventPaymentCaptured, "payment", string(p.ID), string(p.State), string(p.State), p.ID)
+		return nil
 	}
 	if !t.Link.Use.Parts {
 		t.Link.UseCount++
 	}
-	a.Shares = t.shares(a, a.Captured)
-	t.postCapture(a, a.Captured, a.Shares)
 	if !t.movePayment(p, PaymentApplied, EventPaymentSucceeded) {
 		return ErrState("a payment that is %s cannot be applied", p.State)
 	}
 	t.callOff(p, a.ID)
-	return t.complete(p)
+	return nil
 }
 
 // fits reports whether minor more may be applied, reservations of others left
 // aside: money in hand beats a reservation. What was held in time is in time
 // whenever the merchant takes it.
 func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
-	if p.State == PaymentApplied || p.State == PaymentSurplus || !t.Link.Priced(*a) {
+	more := p.State == PaymentApplied && a.Shares != nil // of what counts already
+	if p.State == PaymentApplied && !more || p.State == PaymentSurplus || !t.Link.Priced(*a) {
 		return false
 	}
 	switch t.Link.State {
 	case LinkActive, LinkPaused:
 	case LinkExpired:
 		inTime := a.CreatedAt.Before(t.Link.ExpiresAt) && t.Now.Before(t.Link.ExpiresAt.Add(time.Duration(a.GraceS)*time.Second))
-		if !inTime && !held && !t.Link.AcceptLate {
+		if !inTime && !held && !more && !t.Link.AcceptLate {
 			return false
 		}
 	default:
@@ -235,7 +333,7 @@ func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
 		total, _ := t.Link.Total()
 		return t.Link.Applied+minor <= total-t.Link.Released
 	}
-	return t.Link.Use.Max == 0 || t.Link.UseCount < t.Link.Use.Max
+	return more || t.Link.Use.Max == 0 || t.Link.UseCount < t.Link.Use.Max
 }
 
 // makeRoom supersedes live payments that would now be too much.
@@ -258,15 +356,20 @@ func (t *Tab) makeRoom(p *Payment, minor int64) {
 	}
 }
 
-// surplus notes money that does not count and prepares its full return, all
-// in one transaction (5.6).
+// surplus notes that the newest capture does not count and prepares its full
+// return, all in one transaction (5.6).
 func (t *Tab) surplus(p *Payment, a *Attempt) error {
-	minor := a.Captured - a.Refunding - a.Refunded
-	t.postCapture(a, minor, nil)
+	a.Captures = slices.Clone(a.Captures) // earlier snapshots keep theirs
+	c := &a.Captures[len(a.Captures)-1]
+	c.Surplus = true
+	t.postCapture(a, nil)
+	if a.State == AttemptAuthorized {
+		t.prepare(a, OpVoid, a.Authorized-a.Captured)
+	}
 	if p.State != PaymentApplied { // an applied payment stays what it is: only this attempt is too much
 		t.movePayment(p, PaymentSurplus, EventPaymentSurplus)
 	}
-	t.refund(p, a, RefundWish{Amount: minor, Reason: "surplus"})
+	t.refund(p, a, RefundWish{Amount: c.Amount, Reason: "surplus", surplus: true})
 	return nil
 }
 
@@ -276,7 +379,7 @@ func (t *Tab) complete(p *Payment) error {
 	total, whole := t.Link.Total()
 	done := whole && t.Link.Use.Parts && t.Link.Applied+t.Link.Released >= total ||
 		!t.Link.Use.Parts && t.Link.Use.Max > 0 && t.Link.UseCount >= t.Link.Use.Max
-	if !done {
+	if !done || slices.ContainsFunc(t.Payments, func(p Payment) bool { return p.Holding() }) {
 		return nil
 	}
 	for i := range t.Payments {
@@ -320,7 +423,7 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 		case RefundSucceeded:
 			a.Refunding -= r.Amount
 			a.Refunded += r.Amount
-			t.postRefund(a, r)
+			t.postRefund(p, a, r)
 		case RefundFailed:
 			a.Refunding -= r.Amount
 		}

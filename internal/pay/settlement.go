@@ -28,7 +28,7 @@ var settlementMoves = map[SettlementState][]SettlementState{
 // movement, and no other line names that (M10).
 type Settlement struct {
 	Tenant
-	Movement  string    // "capture:att_…", "refund:ref_…", "fee:…", "adjustment:…"
+	Movement  string    // "capture:att_…", "refund:ref_…", "dispute:dsp_…", "fee:…", "adjustment:…"
 	Link      LinkID    // empty for what belongs to no link
 	Payment   PaymentID // empty likewise
 	Processor string
@@ -74,9 +74,13 @@ func (t *Tab) line(movement string) *Settlement {
 	return nil
 }
 
-// FeeOf is the movement that a processor's fee for another movement is.
+// FeeOf is the movement that a processor's fee for another movement is. Both of
+// a dispute's are called by its id, so the second keeps its kind.
 func FeeOf(movement string) string {
-	_, id, _ := strings.Cut(movement, ":")
+	kind, id, _ := strings.Cut(movement, ":")
+	if kind == "dispute_reversal" {
+		return "fee:" + movement
+	}
 	return "fee:" + id
 }
 
@@ -100,8 +104,7 @@ func (t *Tab) SettleLine(told Told) (changed bool, err error) {
 		return false, ErrState("a settlement line that is %s cannot be settled", line.State)
 	}
 	line.Reference, line.SettledAt = told.Reference, told.At
-	if counts(p, line) {
-		p.SettledAt, p.UpdatedAt = told.At, t.Now
+	if counted(p, line) > 0 {
 		t.Link.Settled += line.Amount.Minor
 	}
 	t.moveLine(p, line, LineSettled)
@@ -158,8 +161,7 @@ func (t *Tab) ReverseLine(told Told) (changed bool, err error) {
 	if !follows(settlementMoves, line.State, LineReversed) {
 		return false, ErrState("a settlement line that is %s cannot be reversed", line.State)
 	}
-	if counts(p, line) {
-		p.SettledAt, p.UpdatedAt = time.Time{}, t.Now
+	if counted(p, line) > 0 {
 		t.Link.Settled -= line.Amount.Minor
 	}
 	t.moveLine(p, line, LineReversed)
@@ -185,20 +187,57 @@ func (t *Tab) MissLine(movement string) error {
 	return nil
 }
 
-// counts reports whether a line is of a capture that counts: its settlement is
-// the payment's.
-func counts(p *Payment, line *Settlement) bool {
-	return slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.Shares != nil && captureOf(a.ID) == line.Movement })
+// counted is which capture that counts a line is of: 1, 2, …; 0 for none.
+func counted(p *Payment, line *Settlement) (n int) {
+	a := p.counting()
+	if a == nil {
+		return 0
+	}
+	return 1 + slices.IndexFunc(numbered(a), func(movement string) bool { return movement == line.Movement })
+}
+
+// numbered are the movements of an attempt's captures; empty for surplus.
+func numbered(a *Attempt) (movements []string) {
+	for i, c := range a.Captures {
+		movement := CaptureOf(a.ID, i+1)
+		if c.Surplus {
+			movement = ""
+		}
+		movements = append(movements, movement)
+	}
+	return movements
+}
+
+// settledAt is since when all captures of a payment that count are settled;
+// zero while one is not.
+func (t *Tab) settledAt(p *Payment) (at time.Time) {
+	for _, movement := range numbered(p.counting()) {
+		if movement == "" {
+			continue
+		}
+		line := t.line(movement)
+		if line == nil || line.State != LineSettled {
+			return time.Time{}
+		}
+		if line.SettledAt.After(at) {
+			at = line.SettledAt
+		}
+	}
+	return at
 }
 
 // moveLine takes a line to another state and tells of it: as the payment's
-// settlement where that is what it is.
+// settlement where with it all of the payment is settled.
 func (t *Tab) moveLine(p *Payment, line *Settlement, to SettlementState) {
 	from := line.State
 	line.State, line.UpdatedAt = to, t.Now
 	kind, id := EventKind("settlement."+string(to)), line.Movement
-	if counts(p, line) {
-		if id = string(p.ID); to == LineSettled {
+	if n := counted(p, line); n > 0 {
+		p.SettledAt, p.UpdatedAt = t.settledAt(p), t.Now
+		if n == 1 {
+			id = string(p.ID)
+		}
+		if !p.SettledAt.IsZero() {
 			kind = EventPaymentSettled
 		}
 	}
@@ -245,10 +284,19 @@ func LoneLine(tenant Tenant, told Told, now time.Time) (Settlement, []Entry) {
 type Balance struct {
 	Currency Currency
 	Pending  int64 // taken and not settled
-	Settled  int64 // settled, less fees
+	Settled  int64 // settled, less fees and what was paid out
 	Held     int64 // of splits on hold, whether it is settled or not
+	Owed     int64 // of splits, free and not transferred, likewise
+	Surplus  int64 // what is nobody's and goes back, likewise
+
+	Transferred int64 // paid to the accounts of splits, ever
+	PaidOut     int64 // paid to the merchant, ever
 }
 
-// Available is what a payout may come to: what is settled, less all that is on
+// Available is what may leave the balance: what is settled, less all that is on
 // hold (M10). Less than zero only where more was settled back than came in.
 func (b Balance) Available() int64 { return min(b.Settled, max(b.Settled-b.Held, 0)) }
+
+// Payable is what the merchant itself may be paid: what is available, less what
+// the accounts of splits are still to be paid and what payers are to get back.
+func (b Balance) Payable() int64 { return max(b.Settled-b.Held-b.Owed-b.Surplus, 0) }

@@ -1,6 +1,9 @@
 package pay
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // wholePercent is 100 % in the unit of Split.Percent.
 const wholePercent = 10_000
@@ -51,6 +54,15 @@ func (t *Tab) shares(a *Attempt, minor int64) []int64 {
 	}
 	total, _ := t.Link.Total()
 	return piece(minor, t.Link.shared(total), given...)
+}
+
+// added is the sum of two lists of shares; the first may be nil.
+func added(a, b []int64) []int64 {
+	sum := slices.Clone(b)
+	for i, share := range a {
+		sum[i] += share
+	}
+	return sum
 }
 
 func piece(minor int64, left []int64, given ...[]int64) []int64 {
@@ -115,7 +127,7 @@ func (t *Tab) ReleaseSplit(index int, minor int64) error {
 	}
 	s.Held, s.Given, s.Released = s.Held-minor, s.Given+minor, s.Released+minor
 	s.OnHold = !ends && (s.Held > 0 || t.Link.State != LinkCompleted)
-	t.keepSplit(index, s, EventSplitReleased, "released")
+	t.keepSplit(index, s, EventSplitReleased)
 	t.post("release:"+t.lastEvent(), t.Link.Price.Currency, heldID(index), leg{splitID(index), -minor})
 	return nil
 }
@@ -130,16 +142,16 @@ func (t *Tab) CancelSplit(index int) error {
 	}
 	minor := s.Held
 	s.OnHold, s.Canceled, s.Held, s.Kept = false, true, 0, s.Kept+minor
-	t.keepSplit(index, s, EventSplitCanceled, "canceled")
+	t.keepSplit(index, s, EventSplitCanceled)
 	t.post("unsplit:"+t.lastEvent(), t.Link.Price.Currency, heldID(index), leg{accountMerchant, -minor})
 	return nil
 }
 
 func (t *Tab) heldSplit(index int) (Split, error) {
-	if index < 0 || index >= len(t.Link.Splits) {
-		return Split{}, ErrNotFound
+	s, err := t.split(index)
+	if err != nil {
+		return s, err
 	}
-	s := t.Link.Splits[index]
 	if !s.OnHold {
 		return s, ErrState("the split is not on hold")
 	}
@@ -149,12 +161,15 @@ func (t *Tab) heldSplit(index int) (Split, error) {
 	return s, nil
 }
 
-func (t *Tab) keepSplit(index int, s Split, kind EventKind, to string) {
-	s.UpdatedAt = t.Now
+// keepSplit stores what the merchant did to a split and tells of it, also
+// where it stays in its state.
+func (t *Tab) keepSplit(index int, s Split, kind EventKind) {
+	from := s.At()
+	s.State, s.UpdatedAt = s.Stands(), t.Now
 	splits := append([]Split(nil), t.Link.Splits...) // earlier snapshots keep theirs
 	splits[index] = s
 	t.Link.Splits = splits
-	t.event(kind, "split", splitID(index), "held", to, "")
+	t.event(kind, "split", splitID(index), string(from), string(s.State), "")
 }
 
 // lastEvent is the id of the event that the change before made.

@@ -8,18 +8,44 @@ import (
 	"pgregory.net/rapid"
 )
 
-// split lets go of a split or cancels it, as the merchant likes.
+// split lets go of a split, holds, transfers or cancels it, as the merchant likes.
 func (b *book) split(t *rapid.T) {
 	if len(b.tab.Link.Splits) == 0 {
 		t.Skip("none")
 	}
 	i := rapid.IntRange(-1, len(b.tab.Link.Splits)).Draw(t, "split")
-	if rapid.IntRange(0, 3).Draw(t, "cancel") == 0 {
-		b.do(t, "cancel split", func(tab *Tab) error { return tab.CancelSplit(i) })
-		return
-	}
 	minor := rapid.Int64Range(-1, 400).Draw(t, "minor")
-	b.do(t, "release split", func(tab *Tab) error { return tab.ReleaseSplit(i, minor) })
+	switch rapid.SampledFrom([]string{"release", "release", "hold", "transfer", "transfer", "cancel"}).Draw(t, "what") {
+	case "cancel":
+		b.do(t, "cancel split", func(tab *Tab) error { return tab.CancelSplit(i) })
+	case "hold":
+		b.do(t, "hold split", func(tab *Tab) error { return tab.HoldSplit(i) })
+	case "transfer":
+		purse := b.purse()
+		b.do(t, "transfer split", func(tab *Tab) error {
+			p, err := tab.TransferSplit(i, minor, "", purse)
+			if err == nil && (p.Amount.Minor <= 0 || p.Amount.Minor > purse.Settled-purse.Held) {
+				t.Fatalf("M10: %d transferred out of %+v", p.Amount.Minor, purse)
+			}
+			return err
+		})
+	default:
+		b.do(t, "release split", func(tab *Tab) error { return tab.ReleaseSplit(i, minor) })
+	}
+}
+
+// purse is what the book's ledger sums to.
+func (b *book) purse() (p Purse) {
+	p.Number = 1
+	for _, e := range b.entries {
+		switch account, _, _ := strings.Cut(e.Account, ":"); account {
+		case accountSettled:
+			p.Settled += e.Amount.Minor
+		case "held":
+			p.Held -= e.Amount.Minor
+		}
+	}
+	return p
 }
 
 // settle tells of a settlement line as a report does: rightly or not, once or again.
@@ -71,17 +97,44 @@ func (b *book) checkSplits(t *rapid.T) {
 		}
 	}
 	for i, s := range b.tab.Link.Splits {
-		if s.Held < 0 || s.Given < 0 || s.Kept < 0 || s.Held+s.Given+s.Kept != net[i] || accounts[heldID(i)] != s.Held || accounts[splitID(i)] != s.Given {
+		if s.Held < 0 || s.Given < 0 || s.Kept < 0 || s.Transferred < 0 || s.Held+s.Given+s.Kept != net[i] || accounts[heldID(i)] != s.Held || accounts[splitID(i)] != s.Given-s.Transferred {
 			t.Fatalf("M8: split %d is %+v, its shares are %d, the ledger has %v", i, s, net[i], accounts)
 		}
 		if s.Held > 0 && !s.OnHold {
 			t.Fatalf("M8: %d are held of a split that is not on hold", s.Held)
 		}
+		if told := b.splitState(t, i); s.At() != told || s.Stands() != told {
+			t.Fatalf("E1: split %d is %s, its events left it %s, its sums are %+v", i, s.At(), told, s)
+		}
 		kept += s.Kept
 	}
-	if accounts[accountMerchant] != own+kept {
+	if accounts[accountMerchant] != own+kept-lossOf(b.tab.Payments) {
 		t.Fatalf("M8: the merchant has %d, its shares are %d and %d of splits", accounts[accountMerchant], own, kept)
 	}
+}
+
+// transferred is what all splits were paid.
+func (b *book) transferred() (minor int64) {
+	for _, s := range b.tab.Link.Splits {
+		minor += s.Transferred
+	}
+	return minor
+}
+
+// splitState is where the events of a split have led it, by listed moves.
+func (b *book) splitState(t *rapid.T, i int) SplitState {
+	at := SplitPlanned
+	for _, e := range b.events {
+		if e.Entity != "split" || e.EntityID != splitID(i) {
+			continue
+		}
+		from, to := SplitState(e.From), SplitState(e.To)
+		if from != at || from != to && !follows(splitMoves, from, to) || e.Snapshot.Link.Splits[i].State != to && to != SplitPlanned {
+			t.Fatalf("4: event %s takes split %d from %q to %q while it is %q", e.Kind, i, from, to, at)
+		}
+		at = to
+	}
+	return at
 }
 
 // checkLines: every capture and refund has one line, and what is settled of it
@@ -96,7 +149,7 @@ func (b *book) checkLines(t *rapid.T) {
 			settled[e.Movement] += e.Amount.Minor
 		}
 	}
-	seen, net, counted := map[string]bool{}, int64(0), int64(0)
+	seen, net, settledSum := map[string]bool{}, int64(0), int64(0)
 	for _, l := range b.tab.Lines {
 		if seen[l.Movement] {
 			t.Fatalf("M10: two lines of %s", l.Movement)
@@ -113,12 +166,12 @@ func (b *book) checkLines(t *rapid.T) {
 		if !fee && was != (settled["settle:"+l.Movement] == l.Amount.Minor) || (l.State == LineReversed) != (settled["reverse:"+l.Movement] == -l.Amount.Minor) {
 			t.Fatalf("M10: line %+v, the ledger settled %v", l, settled)
 		}
-		if _, p := b.attemptOf(l); p != nil && counts(p, &l) {
-			if (l.State == LineSettled) == p.SettledAt.IsZero() {
+		if _, p := b.attemptOf(l); p != nil && counted(p, &l) > 0 {
+			if l.State != LineSettled && !p.SettledAt.IsZero() || l.State == LineSettled && p.SettledAt.IsZero() && len(p.counting().Captures) == 1 {
 				t.Fatalf("M10: line %+v of a payment settled at %v", l, p.SettledAt)
 			}
 			if l.State == LineSettled {
-				counted += l.Amount.Minor
+				settledSum += l.Amount.Minor
 			}
 		}
 	}
@@ -127,12 +180,12 @@ func (b *book) checkLines(t *rapid.T) {
 			t.Fatalf("M10: no line is of %s", m)
 		}
 	}
-	sum := int64(0)
+	sum := b.transferred() // what left the balance had been settled
 	for _, minor := range settled {
 		sum += minor
 	}
-	if sum != net || counted != b.tab.Link.Settled {
-		t.Fatalf("M10: lines sum to %d, the ledger to %d; %d are settled of payments, the link says %d", net, sum, counted, b.tab.Link.Settled)
+	if sum != net || settledSum != b.tab.Link.Settled {
+		t.Fatalf("M10: lines sum to %d, the ledger to %d; %d are settled of payments, the link says %d", net, sum, settledSum, b.tab.Link.Settled)
 	}
 }
 

@@ -14,6 +14,7 @@ type Tab struct {
 	Link     Link
 	Payments []Payment // all of them, or on a link without a total the ones concerned
 	Slots    []string  // taken by payments that are not on the tab
+	Barred   bool      // what is stored of the link breaks a rule: no attempt may begin (V2)
 
 	Events     []Event      // new, in order
 	Entries    []Entry      // new
@@ -35,6 +36,9 @@ func (t *Tab) event(kind EventKind, entity, id, from, to string, about PaymentID
 		Entity: entity, EntityID: id, From: from, To: to, At: t.Now, Actor: t.Actor, RequestID: t.RequestID,
 		Snapshot: t.snapshot(about),
 	})
+	if entity != "split" {
+		t.tellSplits(about)
+	}
 }
 
 func (t *Tab) snapshot(about PaymentID) Snapshot {
@@ -44,6 +48,7 @@ func (t *Tab) snapshot(about PaymentID) Snapshot {
 		if whole || p.ID == about {
 			p.Attempts = slices.Clone(p.Attempts)
 			p.Refunds = slices.Clone(p.Refunds)
+			p.Disputes = slices.Clone(p.Disputes)
 			s.Payments = append(s.Payments, p)
 		}
 	}
@@ -160,6 +165,9 @@ func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 	}
 	if t.Link.State != LinkActive {
 		return nil, nil, ErrState("the link is %s", t.Link.State)
+	}
+	if t.Barred {
+		return nil, nil, ErrState("the link takes no payments until somebody has looked at its books")
 	}
 	if !t.Link.Allows(b.Method) {
 		return nil, nil, ErrState("the link does not offer this method")
@@ -378,33 +386,39 @@ func (t *Tab) Abandon(id PaymentID) error {
 	return nil
 }
 
-// Capture takes money that is held: minor units, or 0 for all of it. What is
-// left is released.
+// Capture takes money that is held: minor units, or 0 for all that is left of
+// it. keep leaves the rest held for another capture, else it is released.
 // Errors: invalid_state, Invalid (amount).
-func (t *Tab) Capture(id PaymentID, minor int64) error {
+func (t *Tab) Capture(id PaymentID, minor int64, keep bool) error {
 	a, err := t.held(id)
 	if err != nil {
 		return err
 	}
+	left := a.Authorized - a.Captured
 	if minor == 0 {
-		minor = a.Authorized
+		minor = left
 	}
 	var bad Faults
-	if minor < 0 || minor > a.Authorized {
-		bad.Add("amount", "too_large", "must be at most what is authorized")
-		return bad.Err()
+	switch {
+	case minor < 0:
+		bad.Add("amount", "too_small", "must be greater than zero")
+	case minor > left:
+		bad.Add("amount", "too_large", "must be at most what is authorized and not captured: "+Money{left, a.Currency}.String())
 	}
-	t.prepare(a, OpCapture, minor).Final = true
+	if err := bad.Err(); err != nil {
+		return err
+	}
+	t.prepare(a, OpCapture, minor).Final = !keep || minor == left
 	return nil
 }
 
-// Void releases money that is held. Errors: invalid_state.
+// Void releases what is left of money that is held. Errors: invalid_state.
 func (t *Tab) Void(id PaymentID) error {
 	a, err := t.held(id)
 	if err != nil {
 		return err
 	}
-	t.prepare(a, OpVoid, a.Authorized)
+	t.prepare(a, OpVoid, a.Authorized-a.Captured)
 	return nil
 }
 
@@ -431,10 +445,8 @@ func (t *Tab) payment(id PaymentID) *Payment {
 // Attempt finds an attempt and its payment; nil when it is not on the tab.
 func (t *Tab) Attempt(id AttemptID) (*Payment, *Attempt) {
 	for i := range t.Payments {
-		for j := range t.Payments[i].Attempts {
-			if t.Payments[i].Attempts[j].ID == id {
-				return &t.Payments[i], &t.Payments[i].Attempts[j]
-			}
+		if a := t.Payments[i].Attempt(id); a != nil {
+			return &t.Payments[i], a
 		}
 	}
 	return nil, nil

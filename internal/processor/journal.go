@@ -40,12 +40,24 @@ type SandboxPayment struct {
 	Captured   int64
 	Refunded   int64
 	State      SandboxState
+	Disputes   []SandboxDispute
 	Failure    string // code, with SandboxFailed
 	ReturnURL  string // may be empty
 	StartKey   pay.OperationID
 	Scenario   string    // which part the sandbox plays; never a card number
+	HoldUntil  time.Time // when an authorization runs out; zero: it is none
 	DueAt      time.Time // when it confirms by itself; zero: never, or done already
 	CreatedAt  time.Time
+	ChangedAt  time.Time // zero: not since then
+}
+
+// SandboxDispute is a dispute as the sandbox sees it.
+type SandboxDispute struct {
+	Ref       string
+	State     pay.DisputeState
+	Amount    int64 // minor units
+	Reason    string
+	RespondBy time.Time
 }
 
 // SandboxState is where a payment is in the sandbox.
@@ -63,9 +75,9 @@ const (
 
 // SandboxLine is one thing that happened; lines are never changed.
 type SandboxLine struct {
-	Key    pay.OperationID // unique per tenant; "page:…" and "due:…" for what no operation asked for
+	Key    pay.OperationID // unique per tenant; "page:…", "due:…", "dispute:…" and "told:…" for what no operation asked for
 	Ref    string
-	Kind   string // an OperationKind, or "decide"
+	Kind   string // an OperationKind, "decide", "dispute" and "dispute_won", "dispute_lost" or "dispute_accepted", "told"
 	Amount int64  // minor units
 	Result string // "waiting", "succeeded" or "failed"
 	At     time.Time

@@ -26,15 +26,18 @@ func (tx *Tx) insertOperation(ctx context.Context, t pay.Tenant, o pay.Operation
 	}
 	// Whoever prepared it runs it at once, under a first lease; a job takes
 	// over when that one dies, and at once where it is left to the workers.
-	lease := tx.now
-	if !later {
+	due, lease := tx.now, tx.now
+	switch {
+	case o.DueAt.After(tx.now):
+		due = o.DueAt
+	case !later:
 		lease = lease.Add(leaseTime)
 	}
-	tx.work = true
+	tx.work = tx.work || due.Equal(tx.now)
 	_, err = tx.exec(ctx, `
 		INSERT INTO operations (merchant, mode, id, link, attempt, kind, state, created_at, updated_at, body, due_at, lease_until, fence, tries)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, 1, 0)`,
-		t.Merchant, t.Mode, o.ID, o.Link, o.Attempt, o.Kind, o.State, us(o.CreatedAt), body, us(tx.now), us(lease))
+		t.Merchant, t.Mode, o.ID, o.Link, o.Attempt, o.Kind, o.State, us(o.CreatedAt), body, us(due), us(lease))
 	return err
 }
 
@@ -155,10 +158,10 @@ type KeptCallback struct {
 }
 
 // WaitingCallbacks lists evidence that was stored and not yet processed: its
-// worker died in between.
+// worker died in between, or it came too early.
 func (s *Store) WaitingCallbacks(ctx context.Context, limit int) (list []KeptCallback, err error) {
-	err = s.each(ctx, `SELECT merchant, mode, processor, event, evidence FROM callbacks WHERE done_at = 0 AND received_at < $1 ORDER BY received_at LIMIT $2`,
-		[]any{us(s.Now().Add(-5 * time.Second)), limit}, func(r rows) error {
+	err = s.each(ctx, `SELECT merchant, mode, processor, event, evidence FROM callbacks WHERE done_at = 0 AND due_at <= $1 AND received_at < $2 ORDER BY due_at, received_at LIMIT $3`,
+		[]any{us(s.Now()), us(s.Now().Add(-5 * time.Second)), limit}, func(r rows) error {
 			var k KeptCallback
 			var evidence string
 			err := r.Scan(&k.Merchant, &k.Mode, &k.Processor, &k.Event, &evidence)

@@ -44,8 +44,15 @@ func (q queries) attempts(ctx context.Context, where string, args ...any) (list 
 	return list, err
 }
 
-// LinkVersions reads the events that made each version of a link, in order.
-func (q queries) LinkVersions(ctx context.Context, t pay.Tenant, link pay.LinkID) ([]pay.Event, error) {
-	return q.events(ctx, `merchant = $1 AND mode = $2 AND link = $3 AND kind IN ($4, $5) ORDER BY seq`,
-		t.Merchant, t.Mode, link, pay.EventLinkCreated, pay.EventLinkUpdated)
+// LinkEventsFrom reads events of a link in order, from a place in its own
+// sequence on.
+func (q queries) LinkEventsFrom(ctx context.Context, t pay.Tenant, link pay.LinkID, from int64, limit int) ([]pay.Event, error) {
+	return q.events(ctx, `merchant = $1 AND mode = $2 AND link = $3 AND seq >= $4 ORDER BY seq LIMIT $5`, t.Merchant, t.Mode, link, from, limit)
+}
+
+// LinkVersions reads the events that made each version of a link, in order,
+// from a place in the link's own sequence on.
+func (q queries) LinkVersions(ctx context.Context, t pay.Tenant, link pay.LinkID, from int64, limit int) ([]pay.Event, error) {
+	return q.events(ctx, `merchant = $1 AND mode = $2 AND link = $3 AND kind IN ($4, $5) AND seq >= $6 ORDER BY seq LIMIT $7`,
+		t.Merchant, t.Mode, link, pay.EventLinkCreated, pay.EventLinkUpdated, from, limit)
 }

@@ -127,23 +127,6 @@ func (q queries) AttemptByRef(ctx context.Context, t pay.Tenant, processor, ref 
 	return id, err
 }
 
-// Balances sums the ledger of a tenant by currency.
-func (q queries) Balances(ctx context.Context, t pay.Tenant) (list []pay.Balance, err error) {
-	err = q.each(ctx, `
-		SELECT currency,
-			cast(sum(CASE WHEN account LIKE 'processor:%' THEN amount ELSE 0 END) AS BIGINT),
-			cast(sum(CASE WHEN account = 'settled' THEN amount ELSE 0 END) AS BIGINT),
-			cast(-sum(CASE WHEN account LIKE 'held:%' THEN amount ELSE 0 END) AS BIGINT)
-		FROM entries WHERE merchant = $1 AND mode = $2 GROUP BY currency ORDER BY currency`,
-		[]any{t.Merchant, t.Mode}, func(r rows) error {
-			var b pay.Balance
-			err := r.Scan(&b.Currency, &b.Pending, &b.Settled, &b.Held)
-			list = append(list, b)
-			return err
-		})
-	return list, err
-}
-
 func (s *Snapshot) linePage(t pay.Tenant) func(context.Context, place) ([]pay.Settlement, error) {
 	return func(ctx context.Context, after place) ([]pay.Settlement, error) {
 		return s.settlements(ctx, `merchant = $1 AND mode = $2 AND (link, payment, movement) > ($3, $4, $5) ORDER BY link, payment, movement LIMIT `+pageLimit,

@@ -204,6 +204,14 @@ func TestDatabaseHoldsTheRules(t *testing.T) {
 			`UPDATE attempts SET refunded = captured + 1`,
 			`UPDATE attempts SET refunding = captured + 1`,
 			`UPDATE attempts SET refunding = -1`,
+			`UPDATE attempts SET disputed = captured + 1`,
+			`UPDATE attempts SET disputed = -1`,
+			`INSERT INTO disputes (merchant, mode, id, link, payment, attempt, state, processor, processor_ref, currency, amount, created_at, body)
+				SELECT merchant, mode, 'dsp_1', link, payment, id, 'open', processor, 'dp_1', currency, 1, 1, '' FROM attempts UNION ALL SELECT merchant, mode, 'dsp_2', link, payment, id, 'open', processor, 'dp_1', currency, 1, 1, '' FROM attempts`,
+			`INSERT INTO disputes (merchant, mode, id, link, payment, attempt, state, processor, processor_ref, currency, amount, created_at, body)
+				SELECT merchant, mode, 'dsp_3', link, payment, id, 'refused', processor, 'dp_3', currency, 1, 1, '' FROM attempts`,
+			`INSERT INTO disputes (merchant, mode, id, link, payment, attempt, state, processor, processor_ref, currency, amount, created_at, body)
+				SELECT merchant, mode, 'dsp_4', link, payment, id, 'open', processor, 'dp_4', currency, 0, 1, '' FROM attempts`,
 			`UPDATE links SET applied = total + 1`,
 			`UPDATE links SET applied = -1`,
 			`UPDATE links SET released = total, applied = 1`,

@@ -62,7 +62,8 @@ func (tx *Tx) HoldTab(ctx context.Context, t pay.Tenant, id pay.LinkID, also ...
 	}
 	_, whole := h.Link.Total()
 	if !whole {
-		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `) OR ` + wanted + `)`
+		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `) OR ` + wanted + `
+			OR id IN (SELECT payment FROM attempts WHERE ` + ofLink("link") + ` AND state = 'authorized'))`
 	}
 	// Those in also and those that hold a slot are there however many came after them.
 	order := `CASE WHEN ` + wanted + ` THEN 0 WHEN slot IS NOT NULL THEN 1 ELSE 2 END, `
@@ -239,7 +240,7 @@ func (tx *Tx) upsertPayment(ctx context.Context, t pay.Tenant, p pay.Payment) er
 			return err
 		}
 	}
-	return nil
+	return tx.putDisputes(ctx, t, p)
 }
 
 func (tx *Tx) upsertAttempt(ctx context.Context, t pay.Tenant, link pay.LinkID, a pay.Attempt) error {
@@ -249,13 +250,13 @@ func (tx *Tx) upsertAttempt(ctx context.Context, t pay.Tenant, link pay.LinkID, 
 	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO attempts (merchant, mode, id, payment, link, state, processor, processor_ref, currency,
-			requested, authorized, captured, refunding, refunded, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			requested, authorized, captured, refunding, refunded, disputed, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (merchant, mode, id) DO UPDATE SET state = excluded.state, processor_ref = excluded.processor_ref,
 			authorized = excluded.authorized, captured = excluded.captured, refunding = excluded.refunding,
-			refunded = excluded.refunded, body = excluded.body`,
+			refunded = excluded.refunded, disputed = excluded.disputed, body = excluded.body`,
 		t.Merchant, t.Mode, a.ID, a.Payment, link, a.State, a.Processor, orNull(a.ProcessorRef), a.Currency,
-		a.Requested, a.Authorized, a.Captured, a.Refunding, a.Refunded, body)
+		a.Requested, a.Authorized, a.Captured, a.Refunding, a.Refunded, a.Disputed, body)
 	if isDuplicate(err) {
 		return pay.ErrBound
 	}

@@ -200,7 +200,8 @@ type KeyUse struct {
 	Fingerprint string
 	Link        pay.LinkID
 	Seq         int64
-	Ref         string // the payment or operation, where the answer is one
+	Ref         string    // what was made besides: a payment, a refund
+	TakenAt     time.Time // when it was used first; read only
 }
 
 // TakeKey notes the use of an idempotency key. When it was used before, it
@@ -217,22 +218,24 @@ func (tx *Tx) TakeKey(ctx context.Context, u KeyUse) (first KeyUse, fresh bool, 
 	return first, false, err
 }
 
-// PointKey lets a key just taken stand for another event: the one that its
-// request turned out to repeat. Without a key it does nothing.
+// PointKey lets a key that was taken stand for another event and another thing
+// made: those that its request turned out to come to. Without a key it does nothing.
 func (tx *Tx) PointKey(ctx context.Context, u KeyUse) error {
 	if u.Key == "" {
 		return nil
 	}
-	_, err := tx.exec(ctx, `UPDATE idempotency SET link = $6, seq = $7 WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
-		u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key, u.Link, u.Seq)
+	_, err := tx.exec(ctx, `UPDATE idempotency SET link = $6, seq = $7, ref = $8 WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
+		u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key, u.Link, u.Seq, u.Ref)
 	return err
 }
 
 // FindKey reads the first use of a key. Errors: pay.ErrNotFound, pay.ErrKeyReused.
 func (q queries) FindKey(ctx context.Context, u KeyUse) (KeyUse, error) {
 	first := u
-	err := q.one(ctx, `SELECT fingerprint, link, seq, ref FROM idempotency WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
-		[]any{u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key}, &first.Fingerprint, &first.Link, &first.Seq, &first.Ref)
+	var taken int64
+	err := q.one(ctx, `SELECT fingerprint, link, seq, ref, created_at FROM idempotency WHERE merchant = $1 AND mode = $2 AND credential = $3 AND dialect = $4 AND key = $5`,
+		[]any{u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key}, &first.Fingerprint, &first.Link, &first.Seq, &first.Ref, &taken)
+	first.TakenAt = fromUS(taken)
 	if err == nil && first.Fingerprint != u.Fingerprint {
 		return first, pay.ErrKeyReused
 	}

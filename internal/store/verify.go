@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,6 +35,8 @@ type Counts struct {
 	Events     int64 `json:"events"`
 	Entries    int64 `json:"entries"`
 	Lines      int64 `json:"settlement_lines"`
+	Disputes   int64 `json:"disputes"`
+	Payouts    int64 `json:"payouts"` // and transfers
 	Deliveries int64 `json:"deliveries"`
 	Locators   int64 `json:"locators"`
 }
@@ -42,7 +45,7 @@ type Counts struct {
 func (s *Snapshot) Counts(ctx context.Context) (c Counts, err error) {
 	for table, n := range map[string]*int64{
 		"links": &c.Links, "payments": &c.Payments, "attempts": &c.Attempts, "events": &c.Events,
-		"entries": &c.Entries, "settlements": &c.Lines, "deliveries": &c.Deliveries, "locators": &c.Locators,
+		"entries": &c.Entries, "settlements": &c.Lines, "disputes": &c.Disputes, "payouts": &c.Payouts, "deliveries": &c.Deliveries, "locators": &c.Locators,
 	} {
 		if err := s.one(ctx, `SELECT count(*) FROM `+table, nil, n); err != nil {
 			return c, fmt.Errorf("counting %s: %w", table, err)
@@ -72,6 +75,7 @@ type StoredPayment struct {
 	Payment   pay.Payment // of the body
 	Body      []byte
 	Attempts  []StoredAttempt
+	Disputes  []StoredDispute
 	ID        pay.PaymentID
 	Slot      string
 	State     pay.PaymentState
@@ -89,7 +93,7 @@ type StoredAttempt struct {
 	State   pay.AttemptState
 	Body    []byte
 
-	Requested, Authorized, Captured, Refunding, Refunded int64
+	Requested, Authorized, Captured, Refunding, Refunded, Disputed int64
 	drift                                                string
 }
 
@@ -190,8 +194,10 @@ type Walk struct {
 	events   cursor[StoredEvent]
 	payments cursor[StoredPayment]
 	attempts int64 // seen
+	disputes int64 // seen
 	entries  cursor[StoredEntry]
 	lines    cursor[pay.Settlement]
+	payouts  cursor[pay.Payout]
 }
 
 // Walk begins to walk a tenant.
@@ -202,6 +208,7 @@ func (s *Snapshot) Walk(t pay.Tenant) *Walk {
 		payments: cursor[StoredPayment]{read: s.paymentPage(t), at: func(p StoredPayment) place { return place{link: p.Payment.Link, n: p.Payment.Number} }},
 		entries:  cursor[StoredEntry]{read: s.entryPage(t), at: func(e StoredEntry) place { return place{link: e.Link, n: e.Line, tail: e.Movement} }},
 		lines:    cursor[pay.Settlement]{read: s.linePage(t), at: func(l pay.Settlement) place { return place{link: l.Link, mid: l.Payment, tail: l.Movement} }},
+		payouts:  cursor[pay.Payout]{read: s.payoutPage(t), at: func(p pay.Payout) place { return place{link: p.Link, tail: string(p.ID)} }},
 	}
 }
 
@@ -230,6 +237,7 @@ func (w *Walk) Events(ctx context.Context, link pay.LinkID, fn func(StoredEvent)
 func (w *Walk) Payments(ctx context.Context, link pay.LinkID, fn func(StoredPayment) error) error {
 	return w.payments.of(ctx, link, func(p StoredPayment) error {
 		w.attempts += int64(len(p.Attempts))
+		w.disputes += int64(len(p.Disputes))
 		return fn(p)
 	})
 }
@@ -244,9 +252,17 @@ func (w *Walk) Lines(ctx context.Context, link pay.LinkID, fn func(pay.Settlemen
 	return w.lines.of(ctx, link, fn)
 }
 
+// Pass walks over what is left of a link whose proof was broken off.
+func (w *Walk) Pass(ctx context.Context, link pay.LinkID) error {
+	return errors.Join(
+		w.Events(ctx, link, func(StoredEvent) error { return nil }), w.Payments(ctx, link, func(StoredPayment) error { return nil }),
+		w.Entries(ctx, link, func(StoredEntry) error { return nil }), w.Lines(ctx, link, func(pay.Settlement) error { return nil }),
+		w.Payouts(ctx, link, func(pay.Payout) error { return nil }))
+}
+
 // Seen are the rows walked so far; deliveries and locators are not walked.
 func (w *Walk) Seen() Counts {
-	return Counts{Links: w.links.seen, Payments: w.payments.seen, Attempts: w.attempts, Events: w.events.seen, Entries: w.entries.seen, Lines: w.lines.seen}
+	return Counts{Links: w.links.seen, Payments: w.payments.seen, Attempts: w.attempts, Disputes: w.disputes, Events: w.events.seen, Entries: w.entries.seen, Lines: w.lines.seen, Payouts: w.payouts.seen}
 }
 
 // Stray names a table and the link of a row in it that belongs to no link of
@@ -262,6 +278,7 @@ func (w *Walk) Stray(ctx context.Context) (table string, link pay.LinkID, err er
 		{"payments", func() error { return w.payments.of(ctx, afterAll, nil) }, &w.payments.stray},
 		{"entries", func() error { return w.entries.of(ctx, afterAll, nil) }, &w.entries.stray},
 		{"settlements", func() error { return w.lines.of(ctx, afterAll, nil) }, &w.lines.stray},
+		{"payouts", func() error { return w.payouts.of(ctx, afterAll, nil) }, &w.payouts.stray},
 	}
 	for _, s := range stop {
 		if err := s.pass(); err != nil || *s.stray != "" {
@@ -387,6 +404,9 @@ func (s *Snapshot) paymentPage(t pay.Tenant) func(context.Context, place) ([]Sto
 		if err == nil {
 			err = s.fillAttempts(ctx, t, page)
 		}
+		if err == nil && len(page) > 0 {
+			err = s.fillDisputes(ctx, t, page)
+		}
 		return page, err
 	}
 }
@@ -402,13 +422,13 @@ func (s *Snapshot) fillAttempts(ctx context.Context, t pay.Tenant, page []Stored
 		of[page[i].ID] = &page[i]
 	}
 	return s.each(ctx, `
-		SELECT id, payment, link, state, processor, coalesce(processor_ref, ''), currency, requested, authorized, captured, refunding, refunded, body
+		SELECT id, payment, link, state, processor, coalesce(processor_ref, ''), currency, requested, authorized, captured, refunding, refunded, disputed, body
 		FROM attempts WHERE merchant = $1 AND mode = $2 AND payment IN (`+placeholders(3, len(page))+`)`, args, func(r rows) error {
 		var a StoredAttempt
 		var link pay.LinkID
 		var processor, ref, currency, body string
 		if err := r.Scan(&a.ID, &a.Payment, &link, &a.State, &processor, &ref, &currency,
-			&a.Requested, &a.Authorized, &a.Captured, &a.Refunding, &a.Refunded, &body); err != nil {
+			&a.Requested, &a.Authorized, &a.Captured, &a.Refunding, &a.Refunded, &a.Disputed, &body); err != nil {
 			return err
 		}
 		var b pay.Attempt
@@ -419,7 +439,7 @@ func (s *Snapshot) fillAttempts(ctx context.Context, t pay.Tenant, page []Stored
 			{"id", a.ID, b.ID}, {"link", link, p.Payment.Link}, {"payment", a.Payment, b.Payment}, {"state", a.State, b.State},
 			{"processor", processor, b.Processor}, {"processor_ref", ref, b.ProcessorRef}, {"currency", currency, string(b.Currency)},
 			{"requested", a.Requested, b.Requested}, {"authorized", a.Authorized, b.Authorized}, {"captured", a.Captured, b.Captured},
-			{"refunding", a.Refunding, b.Refunding}, {"refunded", a.Refunded, b.Refunded},
+			{"refunding", a.Refunding, b.Refunding}, {"refunded", a.Refunded, b.Refunded}, {"disputed", a.Disputed, b.Disputed},
 		})
 		p.Attempts = append(p.Attempts, a)
 		return nil

@@ -66,6 +66,11 @@ func DecodeStrict(r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
+	return DecodeStrictBytes(body, v)
+}
+
+// DecodeStrictBytes is DecodeStrict for a body already at hand.
+func DecodeStrictBytes(body []byte, v any) error {
 	strict := json.RejectUnknownMembers(true)
 	if err := DecodeBytes(body, v, strict); err != nil {
 		return everyFault(body, v, err, strict)

@@ -2,6 +2,7 @@ package payengine
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,7 @@ func TestTransactionEvents(t *testing.T) {
 		pay.EventPaymentSucceeded:  {"PAYMENT_SALE", "PAYMENT_ACH", ""},
 		pay.EventAttemptFailed:     {"PAYMENT_FAILED", "PAYMENT_FAILED", "PAYMENT_FAILED"},
 		pay.EventAttemptAuthorized: {"", "", "PAYMENT_AUTH"},
+		pay.EventAttemptPart:       {"", "", "PAYMENT_CAPTURED"},
 		pay.EventAttemptCaptured:   {"", "", "PAYMENT_CAPTURED"},
 		pay.EventAttemptVoided:     {"", "", "PAYMENT_VOIDED"},
 		pay.EventRefundSucceeded:   {"PAYMENT_REFUNDED", "PAYMENT_ACH_REFUNDED", "PAYMENT_REFUNDED"},
@@ -144,7 +146,7 @@ func TestTransactionEvents(t *testing.T) {
 		for i, want := range words[kind] {
 			a := pay.Attempt{
 				ID: "att_1", State: pay.AttemptCaptured, Processor: "sandbox", Method: pay.MethodCard, Requested: 11000, Authorized: 11000, Captured: 11000,
-				Shares: []int64{11000}, Manual: i == 2, Instrument: "visa •••• 4242",
+				Captures: []pay.Capture{{Amount: 11000}}, Shares: []int64{11000}, Manual: i == 2, Instrument: "visa •••• 4242",
 			}
 			if i == 1 {
 				a.Method, a.Instrument = pay.MethodBankTransfer, "bank •••• 0017"
@@ -187,6 +189,29 @@ func TestTransactionEvents(t *testing.T) {
 					t.Errorf("%s: auth_response.%s is %v, want %v", kind, name, answer[name], value)
 				}
 			}
+		}
+	}
+}
+
+// Each capture of one hold is told with its own amount, and that the rest was
+// released as a void of it.
+func TestCapturesAreTold(t *testing.T) {
+	l := linkOf(t, pay.LinkActive, `{"amount":"110"}`)
+	at := []time.Time{time.Unix(1, 0), time.Unix(2, 0), time.Unix(3, 0)}
+	a := pay.Attempt{
+		ID: "att_1", State: pay.AttemptAuthorized, Method: pay.MethodCard, Manual: true, Authorized: 11000, Captured: 7000, Shares: []int64{7000},
+		Captures: []pay.Capture{{Amount: 5000, At: at[0]}, {Amount: 2000, At: at[1]}},
+	}
+	for i, want := range []string{"PAYMENT_CAPTURED 50.00", "PAYMENT_CAPTURED 20.00", "PAYMENT_VOIDED 40.00"} {
+		kind := pay.EventAttemptPart
+		if i == 2 {
+			kind, a.State = pay.EventAttemptCaptured, pay.AttemptCaptured
+		}
+		p := pay.Payment{ID: "pay_1", Attempts: []pay.Attempt{a}}
+		out, ok := tell(t, pay.Event{ID: "evt_1", Kind: kind, EntityID: "att_1", At: at[i], Snapshot: pay.Snapshot{Link: l, Payments: []pay.Payment{p}}})
+		answer, _ := out.Data["auth_response"].(map[string]any)
+		if got := fmt.Sprint(out.Event, " ", answer["totalAmount"]); !ok || got != want {
+			t.Errorf("%d: %s, want %s", i, got, want)
 		}
 	}
 }

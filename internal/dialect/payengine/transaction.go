@@ -94,8 +94,13 @@ func transactionEvent(e pay.Event) (event string, data transaction, ok bool) {
 		event, minor = "PAYMENT_FAILED", c.attempt.Requested
 	case e.Kind == pay.EventAttemptAuthorized && manual:
 		event, minor = "PAYMENT_AUTH", c.attempt.Authorized
-	case e.Kind == pay.EventAttemptCaptured && manual:
-		event = "PAYMENT_CAPTURED"
+	case (e.Kind == pay.EventAttemptCaptured || e.Kind == pay.EventAttemptPart) && manual:
+		event, minor = "PAYMENT_VOIDED", c.attempt.Authorized-c.attempt.Captured // the rest was released
+		for _, taken := range c.attempt.Captures {
+			if taken.At.Equal(e.At) {
+				event, minor = "PAYMENT_CAPTURED", taken.Amount
+			}
+		}
 	case e.Kind == pay.EventAttemptVoided && manual:
 		event, minor = "PAYMENT_VOIDED", c.attempt.Authorized
 	case e.Kind == pay.EventRefundSucceeded && c.attempt.Shares != nil && card:

@@ -3,6 +3,7 @@ package pinelabs
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,7 +143,7 @@ func captured(v core.LinkView, in captureIn) (pay.PaymentID, bool) {
 			continue
 		}
 		held := p.State == pay.PaymentOpen && a.State == pay.AttemptAuthorized && v.Link.State != pay.LinkCanceled
-		if held || a.State == pay.AttemptCaptured && a.CaptureRef == in.Reference {
+		if held || slices.ContainsFunc(a.Captures, func(c pay.Capture) bool { return c.Reference == in.Reference }) {
 			return p.ID, true
 		}
 	}

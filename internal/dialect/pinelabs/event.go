@@ -82,7 +82,7 @@ func orderEvent(e pay.Event) string {
 		if l.Use.Manual { // else on its way to a capture by itself
 			return "ORDER_AUTHORIZED"
 		}
-	case pay.EventPaymentSucceeded:
+	case pay.EventPaymentSucceeded, pay.EventPaymentCaptured:
 		if l.AmountDue().Minor == 0 {
 			return "ORDER_PROCESSED"
 		}

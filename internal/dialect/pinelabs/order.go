@@ -170,8 +170,10 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 		out.Amount = amountOf(a.Captured, a.Currency)
 	}
 	out.Option = optionOf(a)
-	if a.Manual && a.State == pay.AttemptCaptured {
-		out.Captures = []capturedOut{{a.CaptureRef, amountOf(a.Captured, a.Currency), wireTime(a.CapturedAt)}}
+	for _, c := range a.Captures {
+		if a.Manual && !c.Surplus {
+			out.Captures = append(out.Captures, capturedOut{c.Reference, amountOf(c.Amount, a.Currency), wireTime(c.At)})
+		}
 	}
 	if a.ProcessorRef != "" {
 		out.Acquirer = &acquirer{a.ProcessorRef, true}
@@ -273,7 +275,7 @@ func orderStatus(l pay.Link, payments []pay.Payment) string {
 		return orderRefunded
 	case settled(l) && l.Refunded > 0:
 		return orderPartlyBack
-	case l.Applied > 0 && l.Released > 0:
+	case l.Applied > 0 && (l.Released > 0 || held):
 		return orderCaptured
 	case l.Applied > 0 && l.AmountDue().Minor == 0:
 		return orderProcessed

@@ -60,7 +60,7 @@ func refundsOf(a attempt) (s refundSum) {
 		return s
 	}
 	if a.payment.State == pay.PaymentApplied {
-		s.left = a.Captured - a.Refunding - a.Refunded
+		s.left = max(a.Captured-a.Refunding-a.Refunded-a.Disputed, 0)
 	}
 	for _, r := range a.payment.Refunds {
 		if r.Attempt == a.ID {

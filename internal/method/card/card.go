@@ -24,6 +24,8 @@ var numbers = []method.Choice{
 	{Value: "4000000000000069", Label: "Visa 4000 0000 0000 0069", Detail: "Has expired"},
 	{Value: "4000000000003220", Label: "Visa 4000 0000 0000 3220", Detail: "Asks for a 3-D Secure check"},
 	{Value: "4000000000000119", Label: "Visa 4000 0000 0000 0119", Detail: "Processor error, outcome unknown at first"},
+	{Value: "4000000000000259", Label: "Visa 4000 0000 0000 0259", Detail: "Success, then a dispute"},
+	{Value: "4000000000000770", Label: "Visa 4000 0000 0000 0770", Detail: "Authorized, the hold runs out after 30 seconds"},
 }
 
 func (card) ID() pay.MethodID { return pay.MethodCard }

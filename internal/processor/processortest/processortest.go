@@ -23,6 +23,9 @@ type Subject struct {
 	Manual bool              // whether Method can be authorized only
 	// Callback makes one genuine callback for Tenant.
 	Callback func(t *testing.T) (header http.Header, raw []byte)
+	// Dispute makes a genuine callback of a dispute in a state about a payment;
+	// for one payment it is always about the same dispute. nil: it tells of none.
+	Dispute func(t *testing.T, ref string, state pay.DisputeState, minor int64) (header http.Header, raw []byte)
 	// Sign signs raw as the processor would for tenant, with another secret
 	// when secret is not nil.
 	Sign func(tenant pay.Tenant, secret, raw []byte) http.Header
@@ -36,13 +39,21 @@ func Run(t *testing.T, s Subject) {
 	t.Run("start at once, many times", s.startTogether)
 	t.Run("query", s.query)
 	t.Run("key reused", s.keyReused)
+	t.Run("asked about before it arrived", s.neverSeen)
+	t.Run("sent again", s.sentAgain)
+	t.Run("same news", s.sameNews)
 	t.Run("refund", s.refund)
 	t.Run("refunds at once", s.refundTogether)
 	t.Run("unknown payment", s.unknownPayment)
 	t.Run("settlements", s.settlements)
+	t.Run("charges", s.charges)
 	if s.Manual {
 		t.Run("capture", s.capture)
 		t.Run("void", s.void)
+		t.Run("voided twice", s.voidedTwice)
+	}
+	if s.Dispute != nil {
+		t.Run("disputes", s.disputes)
 	}
 	t.Run("forged callbacks", s.forged)
 }

@@ -33,7 +33,8 @@ type news struct {
 	Mode       pay.Mode        `json:"mode"`
 	Key        pay.OperationID `json:"key"`
 	Ref        string          `json:"ref"`
-	Result     string          `json:"result"` // "succeeded" or "failed"
+	Result     string          `json:"result"`            // "succeeded" or "failed"
+	Dispute    *disputeNews    `json:"dispute,omitempty"` // in place of Key and Result
 	Authorized int64           `json:"authorized"`
 	Captured   int64           `json:"captured"`
 	Currency   pay.Currency    `json:"currency"`
@@ -43,9 +44,6 @@ type news struct {
 
 // report tells the platform what became of p since it was started.
 func (d *Driver) report(ctx context.Context, p processor.SandboxPayment) error {
-	if d.callback == nil {
-		return nil
-	}
 	out := d.started(p)
 	n := news{
 		ID: "sbxe_" + hex.EncodeToString(d.mac("event", p.Tenant, []byte(p.Ref))[:16]), Merchant: p.Tenant.Merchant, Mode: p.Tenant.Mode,
@@ -55,13 +53,21 @@ func (d *Driver) report(ctx context.Context, p processor.SandboxPayment) error {
 	if out.Failure != nil {
 		n.Result, n.Failure = "failed", out.Failure.Code
 	}
+	return d.tell(ctx, p.Tenant, n)
+}
+
+// tell signs news and gives it to the platform.
+func (d *Driver) tell(ctx context.Context, t pay.Tenant, n news) error {
+	if d.callback == nil {
+		return nil
+	}
 	raw, err := json.Marshal(n)
 	if err != nil {
 		return fmt.Errorf("sandbox: wording a callback: %w", err)
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	header.Set(SignatureHeader, sign(d.mac("callback", p.Tenant, nil), d.opts.Now(), raw))
-	if err := d.callback(ctx, p.Tenant, header, raw); err != nil {
+	header.Set(SignatureHeader, sign(d.mac("callback", t, nil), d.opts.Now(), raw))
+	if err := d.callback(ctx, t, header, raw); err != nil {
 		return fmt.Errorf("sandbox: reporting: %w", err)
 	}
 	return nil
@@ -91,10 +97,16 @@ func evidence(t pay.Tenant, raw []byte) (processor.Evidence, error) {
 	var n news
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if dec.Decode(&n) != nil || n.Merchant != t.Merchant || n.Mode != t.Mode || n.ID == "" || n.Key == "" || n.Ref == "" {
+	if dec.Decode(&n) != nil || n.Merchant != t.Merchant || n.Mode != t.Mode || n.ID == "" || n.Ref == "" {
 		return processor.Evidence{}, pay.ErrUnauthorized
 	}
 	if _, err := dec.Token(); err != io.EOF {
+		return processor.Evidence{}, pay.ErrUnauthorized
+	}
+	if n.Dispute != nil {
+		return n.evidence(), nil
+	}
+	if n.Key == "" {
 		return processor.Evidence{}, pay.ErrUnauthorized
 	}
 	out := processor.Outcome{

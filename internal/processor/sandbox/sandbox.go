@@ -26,6 +26,7 @@ const Name = "sandbox"
 const (
 	minSecret = 16  // bytes; less could be guessed
 	dueBatch  = 100 // payments confirmed by one Due
+	holdFor   = 7 * 24 * time.Hour
 )
 
 // Options are what a sandbox needs to know.
@@ -33,6 +34,7 @@ type Options struct {
 	PublicURL     string // where Handler is reached from outside: "https://pay.example"
 	Secret        []byte // at least 16 bytes; refs and callback secrets are derived from it
 	Now           func() time.Time
+	HoldFor       time.Duration // an authorization runs out after this; 0: 7 days
 	TransferDelay time.Duration // a bank transfer arrives by itself after this; 0: only by the page
 }
 
@@ -66,6 +68,9 @@ func New(j processor.SandboxJournal, opts Options) (*Driver, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.HoldFor == 0 {
+		opts.HoldFor = holdFor
+	}
 	return &Driver{journal: j, opts: opts}, nil
 }
 
@@ -82,7 +87,7 @@ func (d *Driver) Capabilities(m pay.MethodID) (processor.Capabilities, bool) {
 	c := processor.Capabilities{Modes: []pay.Mode{pay.Test}}
 	switch m {
 	case pay.MethodCard:
-		c.Manual = true
+		c.Manual, c.Captures = true, true
 		return c, true
 	case pay.MethodBankRedirect, pay.MethodBankTransfer:
 		return c, true
@@ -118,8 +123,9 @@ func (d *Driver) Start(ctx context.Context, o processor.Order) (processor.Outcom
 
 var errLost = errors.New("sandbox: the answer got lost")
 
-// Query says what became of the operation with o.Key. One that the sandbox
-// never saw is sealed first, so that "failed" stays true when it arrives late.
+// Query says what became of the operation with o.Key. A start that the sandbox
+// never saw is sealed first, so that "failed" stays true when it arrives late;
+// anything else that it never saw is unseen, for its key makes it happen once.
 func (d *Driver) Query(ctx context.Context, o processor.Order) (processor.Outcome, error) {
 	if o.Tenant.Mode != pay.Test || o.Key == "" {
 		return refused("the sandbox knows test mode and operations with a key only"), nil
@@ -128,11 +134,11 @@ func (d *Driver) Query(ctx context.Context, o processor.Order) (processor.Outcom
 	if err != nil {
 		return processor.Outcome{}, fmt.Errorf("sandbox: asking: %w", err)
 	}
+	if !ok && !begins(o.Kind) {
+		return d.unseen(ctx, o)
+	}
 	if !ok {
-		if seen, err = d.seal(ctx, o); errors.Is(err, errNoPayment) {
-			return refused("the sandbox knows no such payment"), nil
-		}
-		if err != nil {
+		if seen, err = d.seal(ctx, o); err != nil {
 			return processor.Outcome{}, fmt.Errorf("sandbox: asking: %w", err)
 		}
 	}
@@ -146,20 +152,22 @@ func (d *Driver) Query(ctx context.Context, o processor.Order) (processor.Outcom
 
 var errNoPayment = errors.New("sandbox: no such payment")
 
-// seal writes down that the operation with o.Key failed without being seen.
+// unseen answers for an operation on a payment that the sandbox knows, or not.
+func (d *Driver) unseen(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	_, ok, err := d.journal.Payment(ctx, o.Tenant, o.ProcessorRef)
+	switch {
+	case err != nil:
+		return processor.Outcome{}, fmt.Errorf("sandbox: asking: %w", err)
+	case !ok || o.Kind == "":
+		return refused("the sandbox knows no such payment"), nil
+	}
+	return processor.Outcome{Result: processor.Unseen}, nil
+}
+
+// seal writes down that the start with o.Key failed without being seen.
 func (d *Driver) seal(ctx context.Context, o processor.Order) (processor.SandboxLine, error) {
-	now, ref := d.now(), o.ProcessorRef
-	starts := begins(o.Kind)
-	if starts {
-		ref = d.ref(o)
-	}
-	if o.Kind == "" || ref == "" {
-		return processor.SandboxLine{}, errNoPayment
-	}
-	sealed, _, err := d.journal.Act(ctx, o.Tenant, ref, o.Key, func(p *processor.SandboxPayment) (processor.SandboxLine, error) {
-		if p.Ref == "" && !starts {
-			return processor.SandboxLine{}, errNoPayment
-		}
+	now := d.now()
+	sealed, _, err := d.journal.Act(ctx, o.Tenant, d.ref(o), o.Key, func(p *processor.SandboxPayment) (processor.SandboxLine, error) {
 		if p.Ref == "" {
 			*p = d.begin(o, now)
 			fail(p, pay.FailProcessor)
@@ -172,10 +180,11 @@ func (d *Driver) seal(ctx context.Context, o processor.Order) (processor.Sandbox
 // Capture takes all or a part of what is held.
 func (d *Driver) Capture(ctx context.Context, o processor.Order) (processor.Outcome, error) {
 	return d.act(ctx, o, pay.OpCapture, func(p *processor.SandboxPayment) bool {
-		if p.State != processor.SandboxAuthorized || o.Amount.Minor <= 0 || o.Amount.Minor > p.Authorized-p.Captured {
+		if p.State != processor.SandboxAuthorized || d.over(*p) || o.Amount.Minor <= 0 || o.Amount.Minor > p.Authorized-p.Captured {
 			return false
 		}
 		p.Captured += o.Amount.Minor
+		d.contest(p)
 		if o.Final || p.Captured == p.Authorized {
 			p.State = processor.SandboxCaptured
 		}
@@ -183,13 +192,16 @@ func (d *Driver) Capture(ctx context.Context, o processor.Order) (processor.Outc
 	})
 }
 
-// Void releases a hold, or calls off a payment the payer has not made yet.
+// Void releases what is left of a hold, or calls off a payment the payer has
+// not made yet.
 func (d *Driver) Void(ctx context.Context, o processor.Order) (processor.Outcome, error) {
 	return d.act(ctx, o, pay.OpVoid, func(p *processor.SandboxPayment) bool {
 		switch {
 		case p.State == processor.SandboxWaiting:
 			p.State, p.DueAt = processor.SandboxCanceled, time.Time{}
-		case p.State == processor.SandboxAuthorized && p.Captured == 0:
+		case p.State == processor.SandboxAuthorized && p.Captured > 0:
+			p.State = processor.SandboxCaptured
+		case p.State == processor.SandboxAuthorized:
 			p.State = processor.SandboxVoided
 		case p.State == processor.SandboxCanceled || p.State == processor.SandboxVoided: // by another call
 		default:
@@ -199,10 +211,11 @@ func (d *Driver) Void(ctx context.Context, o processor.Order) (processor.Outcome
 	})
 }
 
-// Refund gives back at most what was captured and is not given back yet.
+// Refund gives back at most what was captured and is not given back yet, nor
+// away by a dispute.
 func (d *Driver) Refund(ctx context.Context, o processor.Order) (processor.Outcome, error) {
 	return d.act(ctx, o, pay.OpRefund, func(p *processor.SandboxPayment) bool {
-		if o.Amount.Minor <= 0 || o.Amount.Minor > p.Captured-p.Refunded {
+		if o.Amount.Minor <= 0 || o.Amount.Minor > p.Captured-p.Refunded-disputed(*p) {
 			return false
 		}
 		p.Refunded += o.Amount.Minor
@@ -224,7 +237,7 @@ func (d *Driver) act(ctx context.Context, o processor.Order, kind pay.OperationK
 		}
 		result := "failed"
 		if (kind == pay.OpVoid || o.Amount.Currency == p.Currency) && move(p) {
-			result = "succeeded"
+			result, p.ChangedAt = "succeeded", now
 		}
 		return lineOf(o, p.Ref, result, now), nil
 	})
@@ -287,7 +300,9 @@ func (d *Driver) started(p processor.SandboxPayment) processor.Outcome {
 	case processor.SandboxWaiting:
 		out.Result, out.Action = processor.NeedsAction, d.action(p)
 	case processor.SandboxAuthorized, processor.SandboxCaptured, processor.SandboxVoided:
-		out.Result = processor.Succeeded
+		if out.Result = processor.Succeeded; d.over(p) {
+			out.Result = processor.Expired
+		}
 	case processor.SandboxCanceled:
 		out.Result, out.Failure = processor.Failed, &pay.Failure{Code: pay.FailCanceled}
 	case processor.SandboxFailed:
@@ -298,13 +313,13 @@ func (d *Driver) started(p processor.SandboxPayment) processor.Outcome {
 
 func amounts(p processor.SandboxPayment) processor.Outcome {
 	return processor.Outcome{
-		ProcessorRef: p.Ref, Authorized: p.Authorized, Captured: p.Captured,
+		ProcessorRef: p.Ref, Authorized: p.Authorized, Captured: p.Captured, HoldUntil: p.HoldUntil,
 		Currency: p.Currency, Instrument: scenarios[p.Scenario].instrument,
 	}
 }
 
 // Due confirms the bank transfers whose time has come, at most 100, and
-// reports how many it confirmed. Call it every second or so.
+// reports how many it confirmed; and it opens the disputes of scenarios. Call it every second or so.
 func (d *Driver) Due(ctx context.Context) (n int, err error) {
 	due, err := d.journal.DuePayments(ctx, d.now(), dueBatch)
 	if err != nil {
@@ -312,6 +327,10 @@ func (d *Driver) Due(ctx context.Context) (n int, err error) {
 	}
 	var errs []error
 	for _, p := range due {
+		if scenarios[p.Scenario].disputed {
+			errs = append(errs, d.dispute(ctx, p))
+			continue
+		}
 		p, err := d.decide(ctx, p.Tenant, p.Ref, "due:", true)
 		if err == nil {
 			n++
@@ -325,6 +344,9 @@ func (d *Driver) Due(ctx context.Context) (n int, err error) {
 	}
 	return n, errors.Join(errs...)
 }
+
+// decided is the kind of a line that ends the waiting of a payment.
+const decided = "decide"
 
 var errDecided = errors.New("sandbox: decided already")
 
@@ -346,13 +368,14 @@ func (d *Driver) decide(ctx context.Context, t pay.Tenant, ref, by string, yes b
 			return processor.SandboxLine{}, errDecided
 		}
 		result := "failed"
+		p.ChangedAt = now
 		if yes {
 			result = "succeeded"
-			approve(p, pay.OperationKind(begun.Kind) == pay.OpAuthorize)
+			d.approve(p, pay.OperationKind(begun.Kind) == pay.OpAuthorize)
 		} else {
 			fail(p, refusalOf(p.Scenario))
 		}
-		return processor.SandboxLine{Key: pay.OperationID(by + ref), Ref: ref, Kind: "decide", Amount: p.Amount, Result: result, At: now}, nil
+		return processor.SandboxLine{Key: pay.OperationID(by + ref), Ref: ref, Kind: decided, Amount: p.Amount, Result: result, At: now}, nil
 	})
 	if err != nil {
 		return p, err
@@ -361,6 +384,11 @@ func (d *Driver) decide(ctx context.Context, t pay.Tenant, ref, by string, yes b
 		return p, errors.Join(err, errNoPayment)
 	}
 	return p, nil
+}
+
+// over reports that a hold has run out.
+func (d *Driver) over(p processor.SandboxPayment) bool {
+	return p.State == processor.SandboxAuthorized && !p.HoldUntil.IsZero() && !d.now().Before(p.HoldUntil)
 }
 
 // now has the precision the store keeps.

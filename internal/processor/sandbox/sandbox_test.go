@@ -13,6 +13,7 @@ import (
 
 	"paylink/internal/pay"
 	"paylink/internal/processor"
+	"paylink/internal/processor/faulty"
 	"paylink/internal/processor/processortest"
 )
 
@@ -81,16 +82,30 @@ func (b *bench) last(t *testing.T) processor.Evidence {
 
 func TestPromises(t *testing.T) {
 	b := newBench(t)
+	promises(t, b, b)
+}
+
+// What may fail on purpose keeps every promise while it does not.
+func TestPromisesBehindNoFaults(t *testing.T) {
+	b := newBench(t)
+	d := faulty.New(b, faulty.Rates{}, 1)
+	defer d.Close()
+	promises(t, b, d)
+}
+
+// promises checks d, which stands before b or is it.
+func promises(t *testing.T, b *bench, d processor.Driver) {
 	processortest.Run(t, processortest.Subject{
-		Driver: b, Tenant: tenant, Method: pay.MethodCard, Fields: map[string]string{"card": "4242424242424242"}, Manual: true,
+		Driver: d, Tenant: tenant, Method: pay.MethodCard, Fields: map[string]string{"card": "4242424242424242"}, Manual: true,
 		Callback: func(t *testing.T) (http.Header, []byte) {
-			out, err := b.Start(t.Context(), order("op_callback", pay.OpSale, pay.MethodBankRedirect))
+			out, err := b.Start(t.Context(), order("op_"+t.Name(), pay.OpSale, pay.MethodBankRedirect))
 			if err != nil {
 				t.Fatal(err)
 			}
 			b.do("POST", out.Action.RedirectURL, "yes")
 			return b.headers[len(b.headers)-1], b.bodies[len(b.bodies)-1]
 		},
+		Dispute: b.disputed,
 		Sign: func(tenant pay.Tenant, secret, raw []byte) http.Header {
 			if secret == nil {
 				secret = b.mac("callback", tenant, nil)

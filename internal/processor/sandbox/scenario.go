@@ -9,11 +9,13 @@ import (
 
 // scenario is the part the sandbox plays.
 type scenario struct {
-	instrument string // masked
-	failure    string // fails at once with this code
-	waits      bool   // for the payer, or for a transfer
-	lost       bool   // takes the money, and the answer gets lost
-	refusal    string // failure code when the payer or the bank says no
+	instrument string        // masked
+	failure    string        // fails at once with this code
+	waits      bool          // for the payer, or for a transfer
+	lost       bool          // takes the money, and the answer gets lost
+	hold       time.Duration // an authorization runs out after this; 0: as others do
+	refusal    string        // failure code when the payer or the bank says no
+	disputed   bool          // the payer's bank takes the money back soon after
 }
 
 var scenarios = map[string]scenario{
@@ -23,7 +25,9 @@ var scenarios = map[string]scenario{
 	"funds":           {instrument: "visa •••• 9995", failure: pay.FailFunds},
 	"expired":         {instrument: "visa •••• 0069", failure: pay.FailExpiredCard},
 	"challenge":       {instrument: "visa •••• 3220", waits: true, refusal: pay.FailAuth},
+	"short_hold":      {instrument: "visa •••• 0770", hold: 30 * time.Second},
 	"processor_error": {instrument: "visa •••• 0119", lost: true},
+	"disputed":        {instrument: "visa •••• 0259", disputed: true},
 	"unlisted_card":   {failure: pay.FailDeclined},
 	"bank":            {instrument: "test bank", waits: true, refusal: pay.FailDeclined},
 	"transfer":        {instrument: "test bank transfer", waits: true, refusal: pay.FailDeclined},
@@ -38,6 +42,8 @@ var published = map[string]string{
 	"4000000000000069": "expired",
 	"4000000000003220": "challenge",
 	"4000000000000119": "processor_error",
+	"4000000000000770": "short_hold",
+	"4000000000000259": "disputed",
 }
 
 func scenarioOf(o processor.Order) string {
@@ -66,18 +72,25 @@ func (d *Driver) begin(o processor.Order, now time.Time) processor.SandboxPaymen
 	case s.failure != "":
 		fail(&p, s.failure)
 	case !s.waits:
-		approve(&p, o.Kind == pay.OpAuthorize)
+		d.approve(&p, o.Kind == pay.OpAuthorize)
 	case name == "transfer" && d.opts.TransferDelay > 0:
 		p.DueAt = now.Add(d.opts.TransferDelay)
 	}
 	return p
 }
 
-func approve(p *processor.SandboxPayment, manual bool) {
+func (d *Driver) approve(p *processor.SandboxPayment, manual bool) {
 	p.State, p.Authorized, p.DueAt = processor.SandboxAuthorized, p.Amount, time.Time{}
 	if !manual {
 		p.State, p.Captured = processor.SandboxCaptured, p.Amount
+		d.contest(p)
+		return
 	}
+	hold := scenarios[p.Scenario].hold
+	if hold == 0 {
+		hold = d.opts.HoldFor
+	}
+	p.HoldUntil = d.now().Add(hold)
 }
 
 func fail(p *processor.SandboxPayment, code string) {

@@ -13,8 +13,11 @@ const (
 	feeShare   = 100 // the sandbox keeps one part in so many, rounded up
 )
 
-// Settlements settles at once whatever was captured in full and given back: a
-// capture less a fee of 1 %, rounded up, a refund without one.
+// feeOf is what the sandbox keeps of a capture, in minor units.
+func feeOf(minor int64) int64 { return (minor + feeShare - 1) / feeShare }
+
+// Settlements settles at once whatever was captured and given back: a capture
+// less a fee of 1 %, rounded up, a refund without one.
 func (d *Driver) Settlements(ctx context.Context, t pay.Tenant, after string) (list []processor.Settled, next string, err error) {
 	if t.Mode != pay.Test {
 		return nil, "", nil
@@ -32,13 +35,20 @@ func (d *Driver) Settlements(ctx context.Context, t pay.Tenant, after string) (l
 		if !ok || l.Result != "succeeded" {
 			continue
 		}
+		if of, is := settledDispute(l, p.Currency); is {
+			list = append(list, of...)
+			continue
+		}
 		s := processor.Settled{At: l.At}
 		switch {
 		case l.Kind == string(pay.OpRefund):
 			s.Kind, s.Reference, s.Amount = processor.SettledRefund, string(l.Key), pay.Money{Minor: l.Amount, Currency: p.Currency}
-		case l.Kind != string(pay.OpVoid) && p.State == processor.SandboxCaptured:
+		case l.Kind == string(pay.OpCapture):
+			s.Kind, s.Reference, s.Amount = processor.SettledCapture, string(l.Key), pay.Money{Minor: l.Amount, Currency: p.Currency}
+			s.Fee = feeOf(l.Amount)
+		case (l.Kind == string(pay.OpSale) || l.Kind == decided) && p.HoldUntil.IsZero():
 			s.Kind, s.Reference, s.Amount = processor.SettledCapture, p.Ref, pay.Money{Minor: p.Captured, Currency: p.Currency}
-			s.Fee = (p.Captured + feeShare - 1) / feeShare
+			s.Fee = feeOf(p.Captured)
 		default:
 			continue
 		}

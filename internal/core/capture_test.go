@@ -1,0 +1,173 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"paylink/internal/core"
+	"paylink/internal/core/coretest"
+	"paylink/internal/pay"
+	"paylink/internal/store"
+	"paylink/internal/store/storetest"
+)
+
+// hold makes a link whose payer's money is held.
+func hold(t *testing.T, w *coretest.World, card string) pay.Payment {
+	t.Helper()
+	l := w.Link(t, func(l *pay.Link) {
+		l.Use.Manual, l.Splits = true, []pay.Split{{Account: "a", Percent: 3333, OnHold: true}, {Account: "b", Amount: 101}}
+	})
+	p, err := w.Card(l, card)
+	if err != nil || p.Last().State != pay.AttemptAuthorized {
+		t.Fatalf("authorized: %+v %v", p, err)
+	}
+	return p
+}
+
+// An authorization is captured in pieces: each once per key, each a settlement
+// line of its own, together never more than is held.
+func TestCapturesOfOneHold(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		p := hold(t, w, goodCard)
+		take := func(key string, minor int64, keep bool) error {
+			var err error
+			cmd := core.CapturePayment{Key: key, Fingerprint: fmt.Sprint(minor, keep), Payment: p.ID, Amount: minor, Keep: keep}
+			for range 2 {
+				if p, err = w.Capture(ctx, w.Shop, cmd); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for i, minor := range []int64{333, 200} {
+			if err := take(fmt.Sprint("k", i), minor, true); err != nil || p.State != pay.PaymentApplied || p.Last().State != pay.AttemptAuthorized {
+				t.Fatalf("capture %d: %+v %v", i, p, err)
+			}
+		}
+		if _, _, err := w.Refund(ctx, w.Shop, core.RefundPayment{Key: "r", Fingerprint: "r", Wish: pay.RefundWish{Payment: p.ID, Amount: 500}}); err != nil {
+			t.Fatalf("refund between captures: %v", err)
+		}
+		if err := take("too much", 518, true); pay.KindOf(err) != pay.Invalid {
+			t.Fatalf("more than is held: %v", err)
+		}
+		if err := take("last", 117, false); err != nil || p.Captured() != 650 || p.Last().State != pay.AttemptCaptured || len(p.Last().Captures) != 3 {
+			t.Fatalf("the last: %+v %v", p, err)
+		}
+		if err := take("after", 1, false); pay.KindOf(err) != pay.Conflict {
+			t.Fatalf("after the last: %v", err)
+		}
+		v, err := w.Core.Link(ctx, w.Shop, p.Link)
+		if err != nil || v.Link.State != pay.LinkCompleted || v.Link.Applied != 650 || v.Link.Released != 400 || v.Link.Refunded != 500 {
+			t.Fatalf("link: %+v %v", v.Link, err)
+		}
+		results, err := w.FetchSettlements(ctx, w.Shop)
+		if err != nil || len(results) != 4 {
+			t.Fatalf("settlements: %+v %v", results, err)
+		}
+		for _, r := range results {
+			if r.Result != core.RowSettled {
+				t.Errorf("settlement: %+v", r)
+			}
+		}
+		v, err = w.Core.Link(ctx, w.Shop, p.Link)
+		if err != nil || v.Link.Settled != 650 || v.Payments[0].SettledAt.IsZero() {
+			t.Errorf("settled: %+v %v", v.Link, err)
+		}
+		proven(t, w)
+	})
+}
+
+// A hold that ran out is asked about when its time is over. What was captured
+// of it counts; with nothing captured the link can be paid by another.
+func TestHoldsRunOut(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		none, part := hold(t, w, goodCard), hold(t, w, goodCard)
+		if _, err := w.Capture(ctx, w.Shop, core.CapturePayment{Key: "k", Fingerprint: "f", Payment: part.ID, Amount: 400, Keep: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(7*24*time.Hour - time.Minute)
+		work(t, w)
+		if p, err := w.Payment(ctx, w.Shop, none.ID); err != nil || p.Last().State != pay.AttemptAuthorized {
+			t.Fatalf("before its time: %+v %v", p, err)
+		}
+		w.Clock.Add(time.Minute)
+		work(t, w)
+		p, err := w.Payment(ctx, w.Shop, none.ID)
+		if err != nil || p.Last().State != pay.AttemptAuthExpired || p.State != pay.PaymentCanceled {
+			t.Fatalf("nothing captured: %+v %v", p, err)
+		}
+		if p, err = w.Payment(ctx, w.Shop, part.ID); err != nil || p.Last().State != pay.AttemptCaptured || p.Captured() != 400 {
+			t.Fatalf("a part captured: %+v %v", p, err)
+		}
+		if v, err := w.Core.Link(ctx, w.Shop, part.Link); err != nil || v.Link.State != pay.LinkCompleted || v.Link.Released != 650 {
+			t.Fatalf("link: %+v %v", v.Link, err)
+		}
+		v, err := w.Core.Link(ctx, w.Shop, none.Link)
+		if err != nil || v.Link.State != pay.LinkActive {
+			t.Fatalf("link: %+v %v", v.Link, err)
+		}
+		if p, err = w.Card(v.Link, goodCard); err != nil || p.Last().State != pay.AttemptAuthorized {
+			t.Fatalf("another payer: %+v %v", p, err)
+		}
+		proven(t, w)
+	})
+}
+
+// A hold that ended before its time is not asked about any more, and one that
+// nobody can tell of is asked about again.
+func TestQuestionsAboutHolds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		p := hold(t, w, goodCard)
+		if _, err := w.Void(ctx, w.Shop, core.VoidPayment{Key: "v", Fingerprint: "v", Payment: p.ID}); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(8 * 24 * time.Hour)
+		work(t, w)
+		ops, err := w.Store.OperationsOf(ctx, w.Shop.Tenant, p.Last().ID)
+		for _, o := range ops {
+			if err != nil || o.State != pay.OpSucceeded {
+				t.Errorf("%+v %v", o, err)
+			}
+		}
+		if len(ops) != 3 {
+			t.Errorf("the operations are %+v", ops)
+		}
+		proven(t, w)
+	})
+}
+
+// Of many captures at once of one hold one is made at a time, and together
+// they never take more than is held.
+func TestCapturesAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		p := hold(t, w, goodCard)
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		sum := int64(0)
+		for i := range 20 {
+			all.Go(func() {
+				cmd := core.CapturePayment{Key: fmt.Sprint("k", i), Fingerprint: "f", Payment: p.ID, Amount: int64(100 + i), Keep: i%3 > 0}
+				if _, err := w.Capture(ctx, w.Shop, cmd); err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					sum += cmd.Amount
+				} else if k := pay.KindOf(err); k != pay.Conflict && k != pay.Invalid {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		p, err := w.Payment(ctx, w.Shop, p.ID)
+		if err != nil || p.Captured() != sum || sum == 0 || sum > 1050 {
+			t.Fatalf("%d acknowledged, the payment is %+v %v", sum, p, err)
+		}
+		proven(t, w)
+	})
+}
