@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"paylink/internal/store"
@@ -134,6 +135,29 @@ func TestRefusals(t *testing.T) {
 	}
 	if code, out, errOut := s.run("--help"); code != 0 || !strings.Contains(out, "verify") || errOut != "" {
 		t.Errorf("help: %d %q %q", code, out, errOut)
+	}
+}
+
+// Every command has its place in docs/commands.md.
+func TestCommandsAreDescribed(t *testing.T) {
+	text, err := os.ReadFile("../../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := kong.New(&cli{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		words, found := strings.Fields(leaf.FullPath())[1:], false // without the program's name
+		for line := range strings.Lines(string(text)) {
+			last := "`" + words[len(words)-1]
+			named := strings.Contains(line, last) || strings.Contains(line, "`"+strings.Join(words, " "))
+			found = found || strings.HasPrefix(line, "| `"+words[0]) && named
+		}
+		if !found {
+			t.Errorf("%v is not in docs/commands.md", words)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -91,18 +90,23 @@ func (a *API) getLink(w http.ResponseWriter, r request) error {
 	return a.linkView(w, view)
 }
 
-// change is one of core's commands on a link that take nothing but its id.
-type change func(c *core.Core, ctx context.Context, who pay.Caller, id pay.LinkID) (core.LinkView, error)
-
-func (a *API) changeLink(do change) func(http.ResponseWriter, request) error {
+// moveLink is a route for a move that takes nothing but the link's id.
+func (a *API) moveLink(move func(*pay.Tab) error) func(http.ResponseWriter, request) error {
 	return func(w http.ResponseWriter, r request) error {
-		if _, err := web.IdempotencyKey(r.Request); err != nil {
+		key, err := web.IdempotencyKey(r.Request)
+		if err != nil {
+			return err
+		}
+		print, err := r.fingerprint()
+		if err != nil {
 			return err
 		}
 		if err := decodeOptional(r, &struct{}{}); err != nil {
 			return err
 		}
-		view, err := do(a.core, r.Context(), r.who, pay.LinkID(r.PathValue("id")))
+		view, err := a.core.MoveLink(r.Context(), r.who, core.MoveLink{
+			Key: key, Fingerprint: print, Replayed: replayed(w), Link: pay.LinkID(r.PathValue("id")), Move: move,
+		})
 		if err != nil {
 			return err
 		}

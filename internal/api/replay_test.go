@@ -15,9 +15,17 @@ func TestReplayIsMarked(t *testing.T) {
 	link := "/v1/payment_links/" + w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR"}`)["id"].(string)
 	split := w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR","splits":[{"account":"a","amount":300,"on_hold":true}]}`)
 	w.pay(split)
+	tickets := w.must(201, "POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR","max_uses":10}`)
+	many := "/v1/payment_links/" + tickets["id"].(string)
+	w.pay(tickets)
+	w.pay(tickets)
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "/v1/payment_links", `{"amount":1000,"currency":"EUR"}`},
 		{"PATCH", link, `{"amount":900}`},
+		{"PATCH", many, `{"description":"Ten tickets"}`},
+		{"POST", link + "/pause", ""},
+		{"POST", link + "/resume", ""},
+		{"POST", link + "/cancel", ""},
 		{"POST", "/v1/payment_links/" + split["id"].(string) + "/splits/0/release", `{"amount":100}`},
 		{"POST", paid(`{"amount":1000,"currency":"EUR","capture":"manual"}`) + "/capture", `{"amount":600}`},
 		{"POST", paid(`{"amount":1000,"currency":"EUR","capture":"manual"}`) + "/void", ""},

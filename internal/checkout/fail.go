@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -30,9 +31,10 @@ func (s *Checkout) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		title, text = "Please slow down", "There were too many requests from your network. Wait a minute and try again."
 	}
 	page.SetHeaders(w.Header())
-	if err := page.Write(r.Context(), w, r, status, errorPage(page.Shell{Title: title, Style: style}, title, text)); err != nil {
+	ctx := context.WithoutCancel(r.Context()) // it may be the end of it that is told of
+	if err := page.Write(ctx, w, r, status, errorPage(page.Shell{Title: title, Style: style}, title, text)); err != nil {
 		s.log(r, err)
-		http.Error(w, title, http.StatusInternalServerError)
+		http.Error(w, title, status)
 	}
 }
 
@@ -40,9 +42,10 @@ func (s *Checkout) log(r *http.Request, err error) {
 	s.opts.Log.Error("checkout", "request_id", web.RequestID(r), "error", err)
 }
 
-// statusOf is the status of a page that tells of err.
+// statusOf is the status of a page that tells of err; a deadline that passed is
+// no fault of ours that somebody must look at.
 func statusOf(err error) int {
-	switch pay.KindOf(err) {
+	switch web.ErrorOf(err).Kind {
 	case pay.Invalid, pay.Refused:
 		return http.StatusUnprocessableEntity
 	case pay.NotFound, pay.Unauthorized:

@@ -69,7 +69,7 @@ func (c *Core) compareList(ctx context.Context, t pay.Tenant, d processor.Driver
 }
 
 // listed is what a comparison of lists can find.
-var listed = []string{pay.DiffCharge, pay.DiffMissing, pay.DiffCurrency, pay.DiffAmount, pay.DiffHeld, pay.DiffCaptured, pay.DiffRefunded}
+var listed = []string{pay.DiffCharge, pay.DiffMissing, pay.DiffCurrency, pay.DiffAmount, pay.DiffHeld, pay.DiffCaptured, pay.DiffRefunded, pay.DiffDisputed}
 
 func chargePage(ctx context.Context, d processor.Driver, t pay.Tenant, after string) ([]processor.Charge, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
@@ -151,6 +151,7 @@ func differing(a store.Charged, known bool, ch processor.Charge) (list []pay.Dis
 	}{
 		{pay.DiffAmount, a.Requested, ch.Amount}, {pay.DiffHeld, held, ch.Held},
 		{pay.DiffCaptured, a.Captured, ch.Captured}, {pay.DiffRefunded, a.Refunded, ch.Refunded},
+		{pay.DiffDisputed, a.Disputed, ch.Disputed},
 	} {
 		if f.ours != f.theirs {
 			list = append(list, pay.Discrepancy{What: f.what, Ours: money(f.ours, a.Currency), Theirs: money(f.theirs, ch.Currency)})

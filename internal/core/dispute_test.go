@@ -433,3 +433,33 @@ func disputedWorld(w busy) {
 		hear(w.t, w.World, "ev_"+reference, d)
 	}
 }
+
+// A dispute whose callback never came is found by the comparison of the day,
+// and what is known is no difference (P6).
+func TestCompareFindsADispute(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		ctx := context.Background()
+		var paid []pay.Payment
+		for range 2 {
+			p, err := w.Card(w.Link(t, nil), goodCard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			paid = append(paid, p)
+		}
+		if _, err := w.SimulateDispute(ctx, w.Shop, core.SimulateDispute{Payment: paid[0].ID}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Sandbox.OpenDispute(ctx, w.Shop.Tenant, processor.DisputeWish{Key: "k", PaymentRef: paid[1].Last().ProcessorRef, Amount: 700}); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(time.Hour)
+		if err := compareNow(t, o, w.Core); err != nil {
+			t.Fatal(err)
+		}
+		if got := contradictions(t, w); got != "disputed: 7.00 USD" {
+			t.Errorf("differences: %s", got)
+		}
+	})
+}

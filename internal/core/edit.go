@@ -55,6 +55,7 @@ func (c *Core) once(ctx context.Context, who pay.Caller, k keyed, id pay.LinkID,
 				return err
 			}
 		}
+		tab.Later = true
 		if err := do(tx, tab); err != nil || k.key == "" {
 			return err
 		}
@@ -65,14 +66,18 @@ func (c *Core) once(ctx context.Context, who pay.Caller, k keyed, id pay.LinkID,
 	if err != nil {
 		return LinkView{}, err
 	}
+	c.runSoon(held.Operations)
+	if k.key == "" {
+		return LinkView{held.Link, held.Payments}, nil
+	}
+	seq := held.Link.Seq
 	if replayed {
-		if k.replayed != nil {
+		if seq = first.Seq; k.replayed != nil {
 			k.replayed()
 		}
-		e, err := c.store.Event(ctx, who.Tenant, first.Link, first.Seq)
-		return LinkView{e.Snapshot.Link, e.Snapshot.Payments}, err
 	}
-	return LinkView{held.Link, held.Payments}, nil
+	e, err := c.store.Event(ctx, who.Tenant, id, seq)
+	return LinkView{e.Snapshot.Link, e.Snapshot.Payments}, err
 }
 
 func (c *Core) edit(ctx context.Context, tx *store.Tx, tab *store.Held, cmd EditLink) error {

@@ -347,37 +347,39 @@ func (c *Core) Links(ctx context.Context, who pay.Caller, f LinkFilter) (links [
 	return links, next, nil
 }
 
+// MoveLink is what a merchant does to a link as a whole.
+type MoveLink struct {
+	Key         string // idempotency key, may be empty
+	Fingerprint string
+	Replayed    func() // called when the answer is an earlier one again; may be nil
+	Link        pay.LinkID
+	Move        func(*pay.Tab) error // Cancel, Pause or Resume of a pay.Tab
+}
+
+// MoveLink cancels, pauses or resumes a link, at most once per key.
+// Errors: pay.ErrNotFound, invalid_state, pay.ErrKeyReused.
+func (c *Core) MoveLink(ctx context.Context, who pay.Caller, cmd MoveLink) (LinkView, error) {
+	return c.once(ctx, who, keyed{cmd.Key, cmd.Fingerprint, cmd.Replayed}, cmd.Link, func(_ *store.Tx, tab *store.Held) error {
+		if err := tab.Clock(); err != nil {
+			return err
+		}
+		return cmd.Move(&tab.Tab)
+	})
+}
+
 // CancelLink closes a link. Errors: pay.ErrNotFound, invalid_state.
 func (c *Core) CancelLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
-	return c.move(ctx, who, id, (*pay.Tab).Cancel)
+	return c.MoveLink(ctx, who, MoveLink{Link: id, Move: (*pay.Tab).Cancel})
 }
 
 // PauseLink keeps payers out for a while. Errors: pay.ErrNotFound, invalid_state.
 func (c *Core) PauseLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
-	return c.move(ctx, who, id, (*pay.Tab).Pause)
+	return c.MoveLink(ctx, who, MoveLink{Link: id, Move: (*pay.Tab).Pause})
 }
 
 // ResumeLink undoes PauseLink. Errors: pay.ErrNotFound, invalid_state.
 func (c *Core) ResumeLink(ctx context.Context, who pay.Caller, id pay.LinkID) (LinkView, error) {
-	return c.move(ctx, who, id, (*pay.Tab).Resume)
-}
-
-func (c *Core) move(ctx context.Context, who pay.Caller, id pay.LinkID, do func(*pay.Tab) error) (LinkView, error) {
-	if _, err := c.Link(ctx, who, id); err != nil {
-		return LinkView{}, err
-	}
-	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(_ *store.Tx, tab *store.Held) error {
-		tab.Later = true
-		if err := tab.Clock(); err != nil {
-			return err
-		}
-		return do(&tab.Tab)
-	})
-	if err != nil {
-		return LinkView{}, err
-	}
-	c.runSoon(held.Operations)
-	return LinkView{held.Link, held.Payments}, nil
+	return c.MoveLink(ctx, who, MoveLink{Link: id, Move: (*pay.Tab).Resume})
 }
 
 // DueLinks writes down what the clock did to links: start and expiry. It

@@ -228,14 +228,14 @@ func (m *matrix) still(s *scene, st stage) still {
 	ctx := context.Background()
 	tab, err := m.Store.Tab(ctx, s.Tenant, s.ID)
 	m.must("the link", err)
-	lines, err := m.Store.SettlementsOf(ctx, s.Tenant, s.ID)
-	m.must("its settlement", err)
 	is := map[string]string{"payment_link " + string(s.ID): string(tab.Link.State)}
 	for i, split := range tab.Link.Splits {
 		is[fmt.Sprint("split split:", i)] = string(split.At())
 	}
 	first := map[string]string{} // the payments that lines are called by
+	var payments []pay.PaymentID
 	for _, p := range tab.Payments {
+		payments = append(payments, p.ID)
 		is["payment "+string(p.ID)] = string(p.State)
 		for _, a := range p.Attempts {
 			is["attempt "+string(a.ID)] = string(a.State)
@@ -250,6 +250,8 @@ func (m *matrix) still(s *scene, st stage) still {
 			is["dispute "+string(d.ID)] = string(d.State)
 		}
 	}
+	lines, err := m.Store.SettlementsOf(ctx, s.Tenant, s.ID, payments...)
+	m.must("its settlement", err)
 	for _, line := range lines {
 		is["settlement "+cmp.Or(first[line.Movement], line.Movement)] = string(line.State)
 	}

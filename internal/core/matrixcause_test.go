@@ -119,7 +119,7 @@ func (w word) tell(m *matrix, s *scene) error {
 		m.says(w.outcome(s))
 		return m.RunOperation(ctx, store.OperationJob{Tenant: s.Tenant, Operation: s.op, Fence: 1})
 	}
-	raw, err := json.Marshal(processor.Evidence{EventID: string(s.op.ID), Key: s.op.ID, Outcome: w.outcome(s)})
+	raw, err := json.Marshal(processor.Evidence{EventID: fmt.Sprint(s.op.ID, w.result), Key: s.op.ID, Outcome: w.outcome(s)})
 	m.must("evidence", err)
 	return m.Callback(ctx, "odd", s.Tenant, nil, raw)
 }
@@ -149,19 +149,18 @@ func (w word) name() string {
 	if w.part {
 		name = "part of a " + name
 	}
-	return name + " " + string(w.currency)
+	if w.answer {
+		return name + " by an answer" + string(w.currency)
+	}
+	return name + " by a callback" + string(w.currency)
 }
 
-// spoken are the causes that words are: each by a callback, and by an answer.
+// spoken are the causes that words are: each by a callback and by an answer.
 func spoken(list []word) (causes []cause) {
 	for _, w := range list {
 		for _, answer := range []bool{false, true} {
 			w.answer = answer
-			if name := w.name(); answer {
-				causes = append(causes, cause{name: name + "by an answer", marks: w.marks, word: &w})
-			} else {
-				causes = append(causes, cause{name: name + "by a callback", marks: w.marks, word: &w})
-			}
+			causes = append(causes, cause{marks: w.marks, name: w.name(), word: &w})
 		}
 	}
 	return causes

@@ -196,6 +196,9 @@ func (c *Core) misbound(ctx context.Context, j store.OperationJob) error {
 
 // next is the operation's state after an outcome and when to ask again.
 func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) (pay.OperationState, time.Time) {
+	if j.Kind == pay.OpRefund && out.Result == processor.Expired {
+		out.Result = processor.Unknown // only a hold expires: it says nothing of the money
+	}
 	switch out.Result {
 	case processor.Succeeded, processor.Expired:
 		return pay.OpSucceeded, time.Time{}
@@ -228,7 +231,7 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		to := map[pay.OperationState]pay.RefundState{
 			pay.OpSucceeded: pay.RefundSucceeded, pay.OpFailed: pay.RefundFailed, pay.OpUnknown: pay.RefundUnknown, pay.OpSent: pay.RefundSent,
 		}[state]
-		return tab.Refunded(o.Refund, to)
+		return c.legal(tab, o, tab.Refunded(o.Refund, to))
 	}
 	r := pay.Report{
 		Operation: o.ID, ProcessorRef: out.ProcessorRef, Authorized: out.Authorized, Captured: out.Captured, Partial: out.Partial, HoldUntil: out.HoldUntil,
@@ -280,12 +283,17 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 			r.State = pay.AttemptCanceled
 		}
 	}
-	err := tab.Settle(a.ID, r)
-	if pay.KindOf(err) == pay.Conflict {
-		c.metrics.Alarm("illegal_transition")
-		c.log.Warn("an outcome asks for a move that cannot be", "operation", o.ID, "attempt", a.ID, "err", err)
-		tab.Events, tab.Entries, tab.Lines, tab.Operations = nil, nil, nil, nil
-		return nil
+	return c.legal(tab, o, tab.Settle(a.ID, r))
+}
+
+// legal forgets what was begun on the tab when err says that the move cannot
+// be, and tells of it (INVARIANTS 4).
+func (c *Core) legal(tab *store.Held, o pay.Operation, err error) error {
+	if pay.KindOf(err) != pay.Conflict {
+		return err
 	}
-	return err
+	c.metrics.Alarm("illegal_transition")
+	c.log.Warn("an outcome asks for a move that cannot be", "operation", o.ID, "attempt", o.Attempt, "refund", o.Refund, "err", err)
+	tab.Events, tab.Entries, tab.Lines, tab.Operations = nil, nil, nil, nil
+	return nil
 }

@@ -54,7 +54,7 @@ type load struct {
 	enough  chan struct{} // closed: nobody comes any more
 	inside  sync.WaitGroup
 
-	requests, acknowledged, lost, begun atomic.Int64
+	requests, acknowledged, lost, busy, begun atomic.Int64
 
 	mu    sync.Mutex
 	facts []*fact
@@ -66,7 +66,7 @@ const (
 	// requestTime bounds one request. It is longer than any the server gives itself.
 	requestTime = 60 * time.Second
 	// maxInside is how many shoppers there are at once at most.
-	maxInside = 500
+	maxInside = 100
 )
 
 // startLoad lets shoppers come.
@@ -255,6 +255,8 @@ func (l *load) do(client *http.Client, req *http.Request) (r reply, err error) {
 	switch {
 	case r.status < 400:
 		l.acknowledged.Add(1)
+	case r.status == http.StatusServiceUnavailable:
+		l.busy.Add(1) // it promises nothing, as an answer that is lost
 	case r.status >= 500:
 		l.differ("%s %s answered %d: %.300s", req.Method, req.URL.Path, r.status, r.body)
 	}

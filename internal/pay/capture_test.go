@@ -194,3 +194,19 @@ func TestDecideTheRest(t *testing.T) {
 		p.want(string(c.Outcome), LinkCompleted, c.applied, c.released, 1)
 	}
 }
+
+// A link that is paid in parts can be paid to the end, however small they are:
+// at last the next part is all that is left.
+func TestManySmallParts(t *testing.T) {
+	p := newPlay(t, func(l *Link) { l.Use = Use{Parts: true} })
+	for range maxPaidParts - 1 {
+		_, id := p.begin(Begin{Amount: 1})
+		p.captured(id, 1)
+	}
+	if _, _, err := p.Begin(Begin{Method: MethodCard, Processor: "sandbox", Amount: 1}); fieldCode(err) != "too_small" {
+		t.Fatalf("one more: %v", err)
+	}
+	_, id := p.begin(Begin{Amount: 1050 - maxPaidParts + 1})
+	p.captured(id, 1050-maxPaidParts+1)
+	p.want("all parts", LinkCompleted, 1050, 0, 0)
+}

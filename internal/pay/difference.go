@@ -36,6 +36,7 @@ const (
 	DiffHeld      = "held"      //
 	DiffCaptured  = "captured"  //
 	DiffRefunded  = "refunded"  //
+	DiffDisputed  = "disputed"  // by disputes that are not won: of one we were never told
 	DiffOperation = "operation" // it is not final, and nobody asks about it any more
 	DiffAttempt   = "attempt"   // it is not over, and no operation will end it
 	DiffDispute   = "dispute"   // a report of a dispute that contradicts our books, or is about what we do not know

@@ -96,6 +96,12 @@ func (t *Tab) stale(a *Attempt, r Report) bool {
 	if r.State == a.State {
 		return (r.State != AttemptRequiresAction || a.Action != nil) && r.Taken == 0
 	}
+	switch r.State {
+	case AttemptProcessing, AttemptRequiresAction, AttemptUnknown: // of before the money was held, or no answer yet
+		if a.State == AttemptAuthorized || a.State == AttemptUnknown && r.State == AttemptProcessing {
+			return true
+		}
+	}
 	if a.State == AttemptCaptured {
 		switch r.State {
 		case AttemptProcessing, AttemptRequiresAction, AttemptUnknown, AttemptAuthorized:
@@ -284,7 +290,7 @@ func (t *Tab) count(p *Payment, a *Attempt, held bool) error {
 		return t.surplus(p, a)
 	}
 	t.makeRoom(p, minor)
-	if p.Slot == "" {
+	if p.Slot == "" && !t.Link.Use.Parts {
 		slot, ok := t.freeSlot(p.ID)
 		if !ok {
 			return t.surplus(p, a)
@@ -347,7 +353,7 @@ func (t *Tab) makeRoom(p *Payment, minor int64) {
 		_, slot := t.freeSlot(p.ID)
 		room := p.Slot != "" || slot
 		if t.Link.Use.Parts {
-			room = room && t.Link.Applied+minor+t.reserved(p.ID) <= total
+			room = t.Link.Applied+minor+t.reserved(p.ID) <= total
 		}
 		if room {
 			return
@@ -390,7 +396,8 @@ func (t *Tab) complete(p *Payment) error {
 	return t.moveLink(LinkCompleted, EventLinkCompleted)
 }
 
-// Refunded writes down what became of a refund.
+// Refunded writes down what became of a refund. What is known already, or came
+// late, changes nothing. Errors: ErrNotFound, invalid_state when it ended otherwise.
 func (t *Tab) Refunded(id RefundID, to RefundState) error {
 	for i := range t.Payments {
 		p := &t.Payments[i]
@@ -404,8 +411,11 @@ func (t *Tab) Refunded(id RefundID, to RefundState) error {
 }
 
 func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
-	known := r.State == RefundSucceeded || r.State == RefundFailed || to == RefundSent && r.State != RefundRequested
-	if r.State == to || known {
+	ended := r.State == RefundSucceeded || r.State == RefundFailed
+	if ended && to != r.State && (to == RefundSucceeded || to == RefundFailed) {
+		return ErrState("a refund that is %s cannot become %s", r.State, to) // the processor contradicts itself
+	}
+	if r.State == to || ended || to == RefundSent && r.State != RefundRequested {
 		return nil
 	}
 	path := []RefundState{to}

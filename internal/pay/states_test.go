@@ -214,8 +214,8 @@ var reportMatrix = map[AttemptState]string{
 	AttemptCreated:        ". + + + + + + + ! ! +",
 	AttemptRequiresAction: "! . + + + + + + ! ! +",
 	AttemptProcessing:     "! + . + + + + ! ! ! +",
-	AttemptUnknown:        "! + ! . + + + ! ! ! +",
-	AttemptAuthorized:     "! ! ! ! . + ! ! + + +",
+	AttemptUnknown:        "! + . . + + + ! ! ! +",
+	AttemptAuthorized:     "! . . . . + ! ! + + +",
 	AttemptCaptured:       "! . . . . . ! ! ! ! !",
 	AttemptFailed:         ". . . . + + . . . . .",
 	AttemptCanceled:       ". . . . + + . . . . .",
@@ -305,9 +305,9 @@ func TestTables(t *testing.T) {
 
 func TestRefundMoves(t *testing.T) {
 	states := []RefundState{RefundRequested, RefundSent, RefundUnknown, RefundSucceeded, RefundFailed}
-	// In the order of states: "+" it comes to that state, "." known already.
+	// In the order of states: "+" it comes to that state, "." known already, "!" refused.
 	matrix := map[RefundState]string{
-		RefundRequested: ". + + + +", RefundSent: ". . + + +", RefundUnknown: ". . . + +", RefundSucceeded: ". . . . .", RefundFailed: ". . . . .",
+		RefundRequested: ". + + + +", RefundSent: ". . + + +", RefundUnknown: ". . . + +", RefundSucceeded: ". . . . !", RefundFailed: ". . . ! .",
 	}
 	for _, from := range states {
 		for i, to := range states {
@@ -327,10 +327,10 @@ func TestRefundMoves(t *testing.T) {
 				a.Refunding = 1050
 			}
 			before := tab.facts()
-			if err := tab.Refunded("ref_1", to); err != nil {
+			if err := tab.Refunded("ref_1", to); (err != nil) != (mark == "!") || err != nil && KindOf(err) != Conflict {
 				t.Errorf("%s told %s: %v", from, to, err)
 			}
-			if mark == "." {
+			if mark != "+" {
 				if !reflect.DeepEqual(tab.facts(), before) {
 					t.Errorf("%s told %s changed something: %v", from, to, eventKinds(tab))
 				}

@@ -153,6 +153,10 @@ const silence = 15 * time.Minute
 // maxParts is how many reservations a part-paid link may hold.
 const maxParts = 32
 
+// maxPaidParts is how many parts a link is paid in at most: the last one is all
+// that is left. A tab must have room for all of them.
+const maxPaidParts = 500
+
 // maxReservations is how many a payer's address may hold on one link (A52).
 const maxReservations = 3
 
@@ -209,6 +213,11 @@ func (t *Tab) Begin(b Begin) (*Payment, *Attempt, error) {
 // Errors: those of Quote, ErrTotal.
 func (t *Tab) requested(b Begin) (Quote, error) {
 	q, err := t.Link.Quote(Ask{b.Method, b.Amount, b.Choice, t.reserved("")})
+	if err == nil && t.Link.Use.Parts && q.Total < t.Link.AmountDue().Minor && t.parts() >= maxPaidParts-1 {
+		var bad Faults
+		bad.Add("amount", "too_small", "must be all that is left: the link was paid in as many parts as it may be")
+		err = bad.Err()
+	}
 	if err == nil && t.Link.Price.Cart.Adjustable() && b.Shown != q.Total {
 		return q, ErrTotal
 	}
@@ -223,6 +232,16 @@ func (t *Tab) reserved(not PaymentID) (minor int64) {
 		}
 	}
 	return minor
+}
+
+// parts are the payments that count or may come to.
+func (t *Tab) parts() (n int) {
+	for _, p := range t.Payments {
+		if p.State == PaymentOpen || p.State == PaymentApplied {
+			n++
+		}
+	}
+	return n
 }
 
 func (t *Tab) reservationsOf(from string) (n int) {
@@ -363,7 +382,7 @@ func (t *Tab) movePayment(p *Payment, to PaymentState, kind EventKind) bool {
 	}
 	from := p.State
 	p.State, p.UpdatedAt = to, t.Now
-	if to != PaymentOpen && to != PaymentApplied {
+	if !t.Link.Use.Holds(to) {
 		p.Slot = ""
 	}
 	t.event(kind, "payment", string(p.ID), string(from), string(to), p.ID)

@@ -16,6 +16,7 @@ type Charge struct {
 	Held      int64 // authorized, and neither taken nor released
 	Captured  int64
 	Refunded  int64
+	Disputed  int64 // away by disputes, and not won back
 	// State is processing, authorized, captured, failed, canceled, voided or auth_expired.
 	State pay.AttemptState
 	// At is when anything of it last changed; when it began, where the

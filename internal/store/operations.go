@@ -83,11 +83,13 @@ func (s *Store) ClaimOperations(ctx context.Context, limit int) (jobs []Operatio
 }
 
 // FinishOperation stores the operation's state. A zero again ends it; else it
-// is asked about again then. fence 0 comes from evidence, which needs no claim.
+// is asked about again then. What is unknown ends by being known, and is not sent
+// once more. fence 0 comes from evidence, which needs no claim.
 // Errors: pay.ErrLinkChanged when another has claimed it since.
 func (tx *Tx) FinishOperation(ctx context.Context, t pay.Tenant, id pay.OperationID, state pay.OperationState, again time.Time, fence int64) error {
 	n, err := tx.exec(ctx, `
-		UPDATE operations SET state = $4, due_at = $5, lease_until = 0, tries = tries + 1, updated_at = $6
+		UPDATE operations SET state = CASE WHEN state = 'unknown' AND $4 = 'sent' THEN state ELSE $4 END,
+			due_at = $5, lease_until = 0, tries = tries + 1, updated_at = $6
 		WHERE merchant = $1 AND mode = $2 AND id = $3 AND ($7 = 0 OR fence = $7) AND state NOT IN ('succeeded', 'failed')`,
 		t.Merchant, t.Mode, id, state, orNull(us(again)), us(tx.now), fence)
 	if err == nil && n != 1 {

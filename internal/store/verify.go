@@ -94,7 +94,7 @@ type StoredAttempt struct {
 	Body    []byte
 
 	Requested, Authorized, Captured, Refunding, Refunded, Disputed int64
-	drift                                                string
+	drift                                                          string
 }
 
 // Drift names a column that is not what the body says; empty when there is none.

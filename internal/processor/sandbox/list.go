@@ -47,7 +47,7 @@ var chargeStates = map[processor.SandboxState]pay.AttemptState{
 
 func (d *Driver) chargeOf(p processor.SandboxPayment) processor.Charge {
 	c := processor.Charge{
-		Reference: p.Ref, Key: p.StartKey, Currency: p.Currency, Amount: p.Amount, Captured: p.Captured, Refunded: p.Refunded,
+		Reference: p.Ref, Key: p.StartKey, Currency: p.Currency, Amount: p.Amount, Captured: p.Captured, Refunded: p.Refunded, Disputed: disputed(p),
 		State: chargeStates[p.State], At: latest(p.CreatedAt, p.ChangedAt),
 	}
 	switch {
