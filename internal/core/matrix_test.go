@@ -111,6 +111,9 @@ func (m *matrix) play(st stage, causes []cause) {
 			m.t.Fatalf("%s: %d marks for %d states", c.name, len(marks), len(states))
 		}
 		for i, state := range states {
+			if c.word != nil && c.word.turn > 0 && c.word.turn != 1+i%2 {
+				continue
+			}
 			m.pair(st, c, state, marks[i], codes[marks[i]])
 		}
 	}

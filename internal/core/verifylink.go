@@ -181,7 +181,7 @@ func moveRule(entity string) string {
 // payment proves the money of one payment and its slot.
 func (p *linkProof) payment(r store.StoredPayment) error {
 	p.payments++
-	if holds := p.row.Link.Use.Holds(r.State); holds != (r.Slot != "") {
+	if holds := r.State == pay.PaymentOpen || r.State == pay.PaymentApplied; holds != (r.Slot != "") {
 		return p.breach("5.1", "payment %s is %s and has slot %q", r.ID, r.State, r.Slot)
 	}
 	if other := p.slots[r.Slot]; r.Slot != "" && other != "" {

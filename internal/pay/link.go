@@ -124,12 +124,6 @@ type Use struct {
 	Manual   bool  `json:"manual,omitempty"`    // capture is a later call of the merchant
 }
 
-// Holds reports whether a payment in state s has a reservation or, on a link of
-// a number of uses, has used one.
-func (u Use) Holds(s PaymentState) bool {
-	return s == PaymentOpen || s == PaymentApplied && !u.Parts
-}
-
 // Methods says which payment methods the page may offer. Empty Allowed: all.
 type Methods struct {
 	Allowed []MethodID `json:"allowed,omitempty"`

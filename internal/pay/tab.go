@@ -283,7 +283,8 @@ func (t *Tab) reserve(b Begin, requested int64) (*Payment, error) {
 }
 
 // freeSlot is the smallest free number below the cap; an uncapped link uses
-// the payment's own id, so that the unique index never stands in the way.
+// the payment's own id, as does a part that was paid, so that the unique index
+// never stands in the way.
 func (t *Tab) freeSlot(id PaymentID) (slot string, ok bool) {
 	limit := t.Link.Use.Max
 	if t.Link.Use.Parts {
@@ -297,7 +298,7 @@ func (t *Tab) freeSlot(id PaymentID) (slot string, ok bool) {
 		taken[slot] = true
 	}
 	for _, p := range t.Payments {
-		if p.Slot != "" {
+		if p.Slot != "" && p.Slot != string(p.ID) {
 			taken[p.Slot] = true
 		}
 	}
@@ -382,7 +383,10 @@ func (t *Tab) movePayment(p *Payment, to PaymentState, kind EventKind) bool {
 	}
 	from := p.State
 	p.State, p.UpdatedAt = to, t.Now
-	if !t.Link.Use.Holds(to) {
+	switch {
+	case to == PaymentApplied && t.Link.Use.Parts:
+		p.Slot = string(p.ID) // a part that was paid is in nobody's way
+	case to != PaymentOpen && to != PaymentApplied:
 		p.Slot = ""
 	}
 	t.event(kind, "payment", string(p.ID), string(from), string(to), p.ID)

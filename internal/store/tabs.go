@@ -65,9 +65,8 @@ func (tx *Tx) HoldTab(ctx context.Context, t pay.Tenant, id pay.LinkID, also ...
 		filter = ` AND (state = 'open' OR number = (SELECT max(number) FROM payments WHERE ` + ofLink("link") + `) OR ` + wanted + `
 			OR id IN (SELECT payment FROM attempts WHERE ` + ofLink("link") + ` AND state = 'authorized'))`
 	}
-	// Those in also, those that hold a slot and those that count are there however
-	// many came after them; of a link without a total the newest of those.
-	order := `CASE WHEN ` + wanted + ` THEN 0 WHEN slot IS NOT NULL OR state = 'applied' THEN 1 ELSE 2 END, `
+	// Those in also and those that hold a slot are there however many came after them.
+	order := `CASE WHEN ` + wanted + ` THEN 0 WHEN slot IS NOT NULL THEN 1 ELSE 2 END, `
 	if h.Payments, err = tx.tabPayments(ctx, filter, order, args); err != nil {
 		return nil, err
 	}
