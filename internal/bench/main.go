@@ -26,6 +26,7 @@ type bench struct {
 	length   time.Duration // of a round
 	clients  int           // at once
 	links    int           // stored beside the ones asked for
+	events   int           // that verify goes through
 	profiles string        // directory for CPU profiles; empty: none
 	dir      string        // of this run; removed at the end
 	program  string        // the built server
@@ -44,6 +45,8 @@ var sections = []struct {
 	{"webhook", firstAttempt},
 	{"view", firstView},
 	{"footprint", footprint},
+	{"verify", verifyOnSQLite},
+	{"verify-postgres", verifyOnPostgres},
 }
 
 func main() {
@@ -52,16 +55,17 @@ func main() {
 		return
 	}
 	b := &bench{}
-	quick := flag.Bool("quick", false, "shorter rounds and 10,000 links: to try things, not to quote")
+	quick := flag.Bool("quick", false, "shorter rounds, 10,000 links and 20,000 events: to try things, not to quote")
 	only := flag.String("only", "", "sections to run, by comma (default: all): "+names())
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each rate")
 	flag.DurationVar(&b.length, "length", 5*time.Second, "length of a round")
 	flag.IntVar(&b.clients, "clients", 32, "clients at once")
 	flag.IntVar(&b.links, "links", 100_000, "links stored beside the ones asked for; the full volume is 1000000")
+	flag.IntVar(&b.events, "events", 100_000, "events that verify goes through, on each engine; the full volume is 1000000, and filling takes minutes")
 	flag.StringVar(&b.profiles, "profiles", "", "directory for a CPU profile of the server under each load")
 	flag.Parse()
 	if *quick {
-		b.rounds, b.length, b.links = 3, time.Second, 10_000
+		b.rounds, b.length, b.links, b.events = 3, time.Second, 10_000, 20_000
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -144,6 +144,46 @@ func TestUnknownIsReviewedAtLast(t *testing.T) {
 	})
 }
 
+// A capture or void of which nobody can tell goes to a person after 72 h too:
+// nothing else can be done to the hold until it is known (P3).
+func TestUnknownOfAHoldIsReviewedAtLast(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			out := paidIn(o, string(o.Attempt))
+			if out.Captured = 0; o.Kind != pay.OpAuthorize {
+				return processor.Outcome{}, errors.New("no answer")
+			}
+			return out, nil
+		})
+		var held [2]pay.Payment
+		for i := range held {
+			var err error
+			if held[i], err = w.Card(w.Link(t, func(l *pay.Link) { l.Use.Manual = true }), goodCard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.Capture(ctx, w.Shop, core.CapturePayment{Payment: held[0].ID}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Void(ctx, w.Shop, core.VoidPayment{Payment: held[1].ID}); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			w.Clock.Add(time.Hour)
+			work(t, w.World)
+		}
+		for i, outcome := range []pay.AttemptState{pay.AttemptCaptured, pay.AttemptVoided} {
+			wantAttempt(t, w.World, held[i].Link, pay.AttemptReview)
+			d := pay.Decision{Attempt: held[i].Last().ID, Outcome: outcome, Reason: "looked it up"}
+			if _, err := w.DecideReview(ctx, w.Shop, core.DecideReview{Decision: d}); err != nil {
+				t.Errorf("%s: %v", outcome, err)
+			}
+		}
+		proven(t, w.World)
+	})
+}
+
 // Another worker took the operation over and was told "failed"; the first call
 // comes back late with the money. It is not lost.
 func TestSuccessOfAFencedCallCounts(t *testing.T) {

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"paylink/internal/auth"
@@ -28,22 +27,24 @@ func (g Grant) Caller(dialect, requestID string) pay.Caller {
 // same work as a known one. Errors: pay.ErrUnauthorized.
 func (c *Core) AuthenticateKey(ctx context.Context, key, requestID string) (who pay.Caller, err error) {
 	parsed, parseErr := auth.ParseKey(key)
-	found, err := c.store.Locate(ctx, "key:native", auth.LookupHash("native", parsed.ID))
+	found, err := c.store.Located(ctx, "key:native", auth.LookupHash("native", parsed.ID))
 	if err != nil {
 		return who, err
 	}
-	hash, t, id := "", pay.Tenant{}, pay.CredentialID("")
-	if len(found) == 1 {
-		cred, err := c.store.Credential(ctx, found[0].Tenant, pay.CredentialID(found[0].Ref))
-		if ignoreMissing(err) != nil {
-			return who, err
-		}
-		hash, t, id = cred.Hash, cred.Tenant, cred.ID
-	}
-	if !c.keys.Equal(parsed.Secret, hash) || parseErr != nil || id == "" || t.Mode != parsed.Mode || parsed.Kind != auth.SecretKey {
+	cred, known := only(found)
+	if !c.keys.Equal(parsed.Secret, cred.Hash) || parseErr != nil || !known || cred.Mode != parsed.Mode || parsed.Kind != auth.SecretKey {
 		return who, pay.ErrUnauthorized
 	}
-	return pay.Caller{Tenant: t, Credential: id, Dialect: "native", RequestID: requestID}, nil
+	return pay.Caller{Tenant: cred.Tenant, Credential: cred.ID, Dialect: "native", RequestID: requestID}, nil
+}
+
+// only is the one credential that was found; ok is false when there is none or
+// another besides, and when it is revoked.
+func only(found []store.Credential) (cred store.Credential, ok bool) {
+	if len(found) != 1 || !found[0].RevokedAt.IsZero() {
+		return cred, false
+	}
+	return found[0], true
 }
 
 // Grants are what a dialect's credential may act for; empty when unknown.
@@ -52,16 +53,11 @@ func (c *Core) Grants(ctx context.Context, dialect, lookup string) (grants []Gra
 }
 
 func (c *Core) grants(ctx context.Context, dialect, hash string) (grants []Grant, err error) {
-	found, err := c.store.Locate(ctx, "key:"+dialect, hash)
-	for _, f := range found {
-		cred, err := c.store.Credential(ctx, f.Tenant, pay.CredentialID(f.Ref))
-		if errors.Is(err, pay.ErrNotFound) {
-			continue // revoked
+	found, err := c.store.Located(ctx, "key:"+dialect, hash)
+	for _, cred := range found {
+		if cred.RevokedAt.IsZero() {
+			grants = append(grants, Grant{cred.Tenant, cred.ID, cred.External, cred.Secret, hash})
 		}
-		if err != nil {
-			return nil, err
-		}
-		grants = append(grants, Grant{cred.Tenant, cred.ID, cred.External, cred.Secret, hash})
 	}
 	return grants, err
 }
@@ -93,34 +89,29 @@ func (c *Core) IssueToken(ctx context.Context, g Grant, dialect string, life tim
 // AuthenticateToken says whose bearer token this is; it dies with its credential.
 // Errors: pay.ErrUnauthorized.
 func (c *Core) AuthenticateToken(ctx context.Context, dialect, token, requestID string) (who pay.Caller, err error) {
-	found, err := c.store.Locate(ctx, "bearer:"+dialect, auth.LookupHash("bearer", token))
+	cred, err := c.tokenCredential(ctx, dialect, token)
 	if err != nil {
 		return who, err
 	}
-	if len(found) != 1 {
-		return who, pay.ErrUnauthorized
+	return pay.Caller{Tenant: cred.Tenant, Credential: cred.ID, Dialect: dialect, Account: cred.External, Scope: cred.Lookup, RequestID: requestID}, nil
+}
+
+func (c *Core) tokenCredential(ctx context.Context, dialect, token string) (cred store.Credential, err error) {
+	found, err := c.store.Located(ctx, "bearer:"+dialect, auth.LookupHash("bearer", token))
+	if err != nil {
+		return cred, err
 	}
-	cred, err := c.store.Credential(ctx, found[0].Tenant, pay.CredentialID(found[0].Ref))
-	if errors.Is(err, pay.ErrNotFound) {
-		return who, pay.ErrUnauthorized
+	cred, ok := only(found)
+	if !ok {
+		return cred, pay.ErrUnauthorized
 	}
-	return pay.Caller{Tenant: cred.Tenant, Credential: cred.ID, Dialect: dialect, Account: cred.External, Scope: cred.Lookup, RequestID: requestID}, err
+	return cred, nil
 }
 
 // TokenGrants are all grants of the credential that a token was issued to.
 // Errors: pay.ErrUnauthorized.
 func (c *Core) TokenGrants(ctx context.Context, dialect, token string) ([]Grant, error) {
-	found, err := c.store.Locate(ctx, "bearer:"+dialect, auth.LookupHash("bearer", token))
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != 1 {
-		return nil, pay.ErrUnauthorized
-	}
-	cred, err := c.store.Credential(ctx, found[0].Tenant, pay.CredentialID(found[0].Ref))
-	if errors.Is(err, pay.ErrNotFound) {
-		return nil, pay.ErrUnauthorized
-	}
+	cred, err := c.tokenCredential(ctx, dialect, token)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -55,11 +54,13 @@ func New(o Options) *Core {
 	if o.Metrics.Alarm == nil {
 		o.Metrics.Alarm = func(string) {}
 	}
-	return &Core{
+	c := &Core{
 		store: o.Store, keys: o.Keys, processors: o.Processors, methods: o.Methods, log: o.Log,
 		publicURL: strings.TrimRight(o.PublicURL, "/"), checkURL: o.CheckURL, metrics: o.Metrics,
 		wake: make(chan struct{}, 1), wakeOps: make(chan struct{}, 1),
 	}
+	c.store.UseWake(func() { signal(c.wake) })
+	return c
 }
 
 // PayURL is the payer's address of a link.
@@ -122,8 +123,8 @@ func pageSize(n int) int {
 	return min(n, maxPage)
 }
 
-// change runs fn on the link's tab under lock, stores what it did and wakes
-// the workers. It returns the tab as stored.
+// change runs fn on the link's tab under lock and stores what it did. It
+// returns the tab as stored.
 func (c *Core) change(ctx context.Context, t pay.Tenant, id pay.LinkID, actor, requestID string, fn func(tx *store.Tx, tab *store.Held) error, also ...pay.PaymentID) (*store.Held, error) {
 	var held *store.Held
 	err := c.store.InTx(ctx, func(tx *store.Tx) (err error) {
@@ -150,7 +151,6 @@ func (c *Core) change(ctx context.Context, t pay.Tenant, id pay.LinkID, actor, r
 			c.metrics.Alarm("surplus_stuck") // money that is not ours, and nobody gives it back (5.6)
 		}
 	}
-	signal(c.wake)
 	return held, nil
 }
 
@@ -164,12 +164,4 @@ func isSurplus(e pay.Event) bool {
 		}
 	}
 	return false
-}
-
-// ignoreMissing turns not-found into the zero value: there is none.
-func ignoreMissing(err error) error {
-	if errors.Is(err, pay.ErrNotFound) {
-		return nil
-	}
-	return err
 }

@@ -61,9 +61,6 @@ func (c *Core) CreateLink(ctx context.Context, who pay.Caller, cmd CreateLink) (
 			break
 		}
 	}
-	if err == nil && out.First {
-		signal(c.wake)
-	}
 	return out, err
 }
 

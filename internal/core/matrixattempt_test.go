@@ -90,6 +90,7 @@ var attemptCauses = []cause{
 	{"!  !  !  !  !  !  !  !  !  !  fa", "decided: failed", decide(pay.AttemptFailed), nil, nil},
 	{"*  *  *  *  *  .  *  *  *  *  *", "the link ends", after(time.Hour, due), nil, forAnHour},
 	{"*  *  *  *  *  .  *  *  *  *  *", "its grace is over", after(91*time.Minute, due), nil, forAnHour},
+	{"fa fa fa fa !  !  *  *  *  *  *", "failed, as the link ends", wait(time.Hour), &word{kind: pay.OpAuthorize, result: processor.Failed, to: "failed"}, forAnHour},
 	{".  .  .  .  ax .  .  .  .  .  .", "the hold runs out", askHold(processor.Expired), nil, nil},
 	{nothing, "the hold does not run out", askHold(processor.Succeeded), nil, nil},
 	{nothing, "nobody knows of the hold", askHold(processor.Unknown), nil, nil},

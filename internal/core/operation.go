@@ -167,7 +167,7 @@ func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.O
 			return err
 		}
 		if state == pay.OpUnknown && again.IsZero() {
-			return tab.Unresolved(j.Attempt)
+			return tab.Unresolved(j.Attempt, j.Kind)
 		}
 		return nil
 	}, j.Payment)

@@ -30,25 +30,18 @@ type PayView struct {
 // opening, which is telemetry and decides nothing.
 // Errors: pay.ErrNotFound.
 func (c *Core) OpenPage(ctx context.Context, token string, viewed bool) (v PayView, err error) {
-	name, err := c.locateToken(ctx, token)
+	tab, merchant, err := c.store.TabByToken(ctx, auth.LookupHash("token", token))
 	if err != nil {
-		return v, err
-	}
-	tab, err := c.store.Tab(ctx, name.Tenant, name.ID)
-	if err != nil {
-		return v, err
-	}
-	if v.Merchant, err = c.store.Merchant(ctx, name.Tenant); err != nil {
 		return v, err
 	}
 	if viewed && tab.Link.FirstViewedAt.IsZero() {
-		err = c.store.InTx(ctx, func(tx *store.Tx) error { return tx.MarkViewed(ctx, name.Tenant, name.ID) })
+		err = c.store.InTx(ctx, func(tx *store.Tx) error { return tx.MarkViewed(ctx, tab.Link.Tenant, tab.Link.ID) })
 		if err != nil {
 			return v, err
 		}
 	}
 	tab.Link.State = tab.Link.At(c.store.Now())
-	v.Link, v.Payments, v.Methods = tab.Link, tab.Payments, c.offered(tab.Link)
+	v.Merchant, v.Link, v.Payments, v.Methods = merchant, tab.Link, tab.Payments, c.offered(tab.Link)
 	v.Focus = focus(tab.Payments)
 	return v, nil
 }

@@ -73,3 +73,26 @@ func TestNeighborsWake(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 }
+
+func TestOwnWorkWakes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		woken := func() bool {
+			select {
+			case <-w.DeliveriesWake():
+				return true
+			default:
+				return false
+			}
+		}
+		if w.Link(t, nil); woken() {
+			t.Error("a link that nobody is to hear of woke the workers")
+		}
+		if _, err := w.CreateEndpoint(context.Background(), w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:9/"}); err != nil {
+			t.Fatal(err)
+		}
+		if w.Link(t, nil); !woken() {
+			t.Error("a delivery was written, and nobody was woken")
+		}
+	})
+}

@@ -16,7 +16,7 @@ func TestCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := plan{
-		binary: binary, servers: 1, kills: 3, payments: 20, faults: "after=10,before=2,callbacks=20,amounts=5",
+		binary: binary, servers: 1, kills: 3, payments: 20, faults: "after=10,before=2,callbacks=5,amounts=5",
 		between: 400 * time.Millisecond, rate: 20, seed: 1,
 	}
 	t.Run("sqlite", func(t *testing.T) {

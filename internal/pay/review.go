@@ -50,7 +50,8 @@ func (t *Tab) Decide(d Decision) error {
 	if d.Outcome == AttemptVoided && a.Captured > 0 {
 		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
 	}
-	n := news{taken: t.moveAttempt(p, a, r.State, r, true)}
+	n := news{held: a.Authorized > 0 && p.inTime(a)} // what was held before the review
+	n.taken = t.moveAttempt(p, a, r.State, r, true)
 	t.Events[len(t.Events)-1].Reason = d.Reason
 	if d.Outcome != AttemptFailed {
 		return t.derive(p, a, n)

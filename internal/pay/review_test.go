@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 )
 
 // Every decision from every state of an attempt and a link: only a review is
@@ -48,6 +49,31 @@ func TestDecidedMoney(t *testing.T) {
 		back := slices.ContainsFunc(tab.Operations, func(o Operation) bool { return o.Kind == OpRefund && o.Amount.Minor == 1050 })
 		if p.State != want || p.Captured() != 1050 || back != (want == PaymentSurplus) {
 			t.Errorf("%s: %s, %v", state, p.State, tab.Operations)
+		}
+	}
+}
+
+// What was held in time counts when a person finds it captured, however late
+// that is: as it does when the processor says so.
+func TestDecidedInTime(t *testing.T) {
+	for _, held := range []bool{true, false} {
+		p := newPlay(t, func(l *Link) { l.Use.Manual, l.ExpiresAt = true, noon.Add(time.Hour) })
+		payment, a := p.begin(Begin{})
+		if held {
+			p.told(a, Report{State: AttemptAuthorized, Authorized: 1050})
+		} else {
+			p.told(a, Report{State: AttemptProcessing})
+		}
+		if err := p.Review(a); err != nil {
+			t.Fatal(err)
+		}
+		p.Now = noon.Add(24 * time.Hour)
+		if err := p.Decide(Decision{Attempt: a, Outcome: AttemptCaptured, Reason: "looked it up"}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool]PaymentState{true: PaymentApplied, false: PaymentSurplus}[held]
+		if have := p.payment(payment).State; have != want {
+			t.Errorf("held %v: the payment is %s, want %s", held, have, want)
 		}
 	}
 }

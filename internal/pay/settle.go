@@ -63,7 +63,7 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 		}
 		return ErrState("an attempt that is %s cannot become %s", a.State, r.State)
 	}
-	n := news{about: r.Operation, held: a.State == AttemptAuthorized && (p.State == PaymentOpen || p.Holding()) && !a.Superseded}
+	n := news{about: r.Operation, held: a.State == AttemptAuthorized && p.inTime(a)}
 	for i, to := range path {
 		n.taken = t.moveAttempt(p, a, to, r, i == len(path)-1)
 	}
@@ -153,14 +153,19 @@ func steps(from, to AttemptState) []AttemptState {
 	return nil
 }
 
-// Unresolved gives an attempt whose outcome nobody could learn to a person
-// (P3). One that waits for its payer goes on waiting.
-func (t *Tab) Unresolved(id AttemptID) error {
+// Unresolved gives an attempt to a person when nobody could learn what became
+// of an operation of a kind (P3): where that was to begin it, and where it was
+// to take or release what is held, for nothing else may be done to it until
+// that is known. One that waits for its payer goes on waiting.
+func (t *Tab) Unresolved(id AttemptID, kind OperationKind) error {
 	p, a := t.Attempt(id)
 	if a == nil {
 		return ErrNotFound
 	}
-	if a.State != AttemptUnknown && a.State != AttemptProcessing {
+	switch {
+	case a.State == AttemptUnknown || a.State == AttemptProcessing:
+	case a.State == AttemptAuthorized && (kind == OpCapture || kind == OpVoid):
+	default:
 		return nil
 	}
 	return t.review(p, a)
@@ -245,6 +250,12 @@ func (t *Tab) derive(p *Payment, a *Attempt, n news) error {
 		}
 	}
 	return nil
+}
+
+// inTime reports that an attempt which holds money held it in time, and has its
+// reservation still or counts already.
+func (p *Payment) inTime(a *Attempt) bool {
+	return (p.State == PaymentOpen || p.Holding()) && !a.Superseded
 }
 
 // watch prepares a question about a hold for when it runs out.

@@ -45,14 +45,34 @@ type rows interface {
 type runner interface {
 	exec(ctx context.Context, query string, args ...any) (int64, error)
 	query(ctx context.Context, query string, args ...any) (rows, error)
+	// later runs a write that nobody waits for: at once, or together with others
+	// before the next statement that is waited for, at the latest before the
+	// commit. heard is told how many rows it changed; its error ends the
+	// transaction.
+	later(ctx context.Context, heard func(n int64) error, query string, args ...any) error
+}
+
+// errUnheard ends a transaction in which a write that nobody waited for did not
+// do what had been taken for granted. The same transaction may succeed when it
+// runs again and every write is waited for.
+var errUnheard = errors.New("a write did something else than was expected of it")
+
+// atOnce is later without waiting.
+func atOnce(ctx context.Context, r runner, heard func(n int64) error, query string, args []any) error {
+	n, err := r.exec(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return heard(n)
 }
 
 // engine is a database.
 type engine interface {
 	reader() runner
 	// inTx runs fn in a transaction and commits it durably before it returns.
-	// fn may run twice.
-	inTx(ctx context.Context, fn func(runner) error) error
+	// fn may run twice. With wait every write is waited for.
+	// Errors: errUnheard, never with wait.
+	inTx(ctx context.Context, wait bool, fn func(runner) error) error
 	// inSnapshot runs fn, which only reads, on the state of one moment.
 	inSnapshot(ctx context.Context, fn func(runner) error) error
 	// now is the database's clock; zero when it has none of its own.
@@ -270,32 +290,10 @@ func (p *postgres) migrate(ctx context.Context) error {
 	return migrateWith(ctx, goose.DialectPostgres, db, goose.WithSessionLocker(locker))
 }
 
-// inTx is read committed: every rule over several rows takes the link's row
-// first, and a unique index is the second barrier (docs/adr/0003).
-func (p *postgres) inTx(ctx context.Context, fn func(runner) error) error {
-	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error { return fn(pgRunner{tx}) })
-}
-
 // inSnapshot is a transaction that keeps the snapshot of its first statement.
 func (p *postgres) inSnapshot(ctx context.Context, fn func(runner) error) error {
 	return pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 		func(tx pgx.Tx) error { return fn(pgRunner{tx}) })
-}
-
-type pgConn interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-type pgRunner struct{ conn pgConn }
-
-func (r pgRunner) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	tag, err := r.conn.Exec(ctx, query, args...)
-	return tag.RowsAffected(), err
-}
-
-func (r pgRunner) query(ctx context.Context, query string, args ...any) (rows, error) {
-	return r.conn.Query(ctx, query, args...)
 }
 
 // ---- SQLite
@@ -354,7 +352,7 @@ func (l *lite) listen(ctx context.Context, _ func(string)) error {
 const fullSync = 2
 
 func (l *lite) risks(ctx context.Context) (list []string, err error) {
-	err = l.inTx(ctx, func(r runner) error { // the writer's own connection is the one to ask
+	err = l.inTx(ctx, true, func(r runner) error { // the writer's own connection is the one to ask
 		list = nil
 		rows, err := r.query(ctx, `PRAGMA synchronous`)
 		if err != nil {

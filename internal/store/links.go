@@ -17,13 +17,15 @@ type linkRow struct {
 	lastHash string
 }
 
-func (q queries) scanLink(r rows) (linkRow, error) {
+// scanLink reads the columns of a link and those after them into also.
+func (q queries) scanLink(r rows, also ...any) (linkRow, error) {
 	var row linkRow
 	var body string
 	var sealed []byte
 	var viewed int64
 	l := &row.link
-	if err := r.Scan(&l.Merchant, &l.Mode, &l.ID, &body, &sealed, &viewed, &row.lastHash); err != nil {
+	columns := []any{&l.Merchant, &l.Mode, &l.ID, &body, &sealed, &viewed, &row.lastHash}
+	if err := r.Scan(append(columns, also...)...); err != nil {
 		return row, err
 	}
 	t := l.Tenant
@@ -97,12 +99,11 @@ func (tx *Tx) InsertLink(ctx context.Context, l pay.Link, lastHash string) (stor
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(ctx, `
+	return tx.putOne(ctx, `
 		INSERT INTO links (merchant, mode, id, seq, state, dialect, wire_id, reference, unique_ref, search,
 			currency, total, applied, released, use_count, max_uses, due_at, created_at, first_viewed_at, body, sealed, last_hash, account)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 		ON CONFLICT DO NOTHING`, values...)
-	return n == 1, err
 }
 
 // updateLink stores l over the row whose last event was number wasSeq.
@@ -112,12 +113,12 @@ func (tx *Tx) updateLink(ctx context.Context, l pay.Link, lastHash string, wasSe
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(ctx, `
+	done, err := tx.putOne(ctx, `
 		UPDATE links SET seq = $4, state = $5, reference = $6, search = $7, currency = $8, total = $9, applied = $10,
 			released = $11, use_count = $12, max_uses = $13, due_at = $14, body = $15, sealed = $16, last_hash = $17
 		WHERE merchant = $1 AND mode = $2 AND id = $3 AND seq = $18`,
 		v[0], v[1], v[2], v[3], v[4], v[7], v[9], v[10], v[11], v[12], v[13], v[14], v[15], v[16], v[19], v[20], v[21], wasSeq)
-	if err == nil && n != 1 {
+	if err == nil && !done {
 		return pay.ErrLinkChanged
 	}
 	return err
@@ -153,7 +154,7 @@ func (q queries) Links(ctx context.Context, t pay.Tenant, now time.Time, f LinkF
 	where.and(!f.CreatedTo.IsZero(), "created_at < ?", us(f.CreatedTo))
 	where.and(f.BeforeID != "", "(created_at, id) < (?, ?)", us(f.BeforeTime), f.BeforeID)
 	where.state(f.State, now)
-	err = q.each(ctx, `SELECT `+linkColumns+` FROM links WHERE `+where.sql()+` ORDER BY created_at DESC, id DESC LIMIT `+where.add(f.Limit), where.args, func(r rows) error {
+	err = q.each(ctx, `SELECT `+linkColumns+` FROM links WHERE `+where.sql()+` ORDER BY `+few("created_at", f.Reference != "")+` DESC, id DESC LIMIT `+where.add(f.Limit), where.args, func(r rows) error {
 		row, err := q.scanLink(r)
 		links = append(links, row.link)
 		return err

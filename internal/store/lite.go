@@ -57,7 +57,7 @@ func (l *lite) close() {
 	l.write.Close()
 }
 
-func (l *lite) inTx(ctx context.Context, fn func(runner) error) error {
+func (l *lite) inTx(ctx context.Context, _ bool, fn func(runner) error) error {
 	w := &waiting{ctx: ctx, fn: fn, answer: make(chan error, 1)}
 	select {
 	case l.queue <- w:
@@ -167,6 +167,10 @@ func (u unbroken) exec(ctx context.Context, query string, args ...any) (int64, e
 	return u.statements.exec(context.WithoutCancel(ctx), query, args...)
 }
 
+func (u unbroken) later(ctx context.Context, heard func(int64) error, query string, args ...any) error {
+	return u.statements.later(context.WithoutCancel(ctx), heard, query, args...)
+}
+
 func (u unbroken) query(ctx context.Context, query string, args ...any) (rows, error) {
 	return u.statements.query(context.WithoutCancel(ctx), query, args...)
 }
@@ -245,6 +249,11 @@ func (s *statements) query(ctx context.Context, query string, args ...any) (rows
 		return nil, err
 	}
 	return liteRows{r}, nil
+}
+
+// later does not wait: there is no way to the database that could be saved.
+func (s *statements) later(ctx context.Context, heard func(int64) error, query string, args ...any) error {
+	return atOnce(ctx, s, heard, query, args)
 }
 
 func (s *statements) close() {

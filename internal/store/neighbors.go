@@ -24,8 +24,13 @@ const (
 // from a goroutine of its own after the commit, many commits at once. Should it
 // die in between, the others find the work with their next poll.
 
+// UseWake sets what is called after a commit that left something to do. It is
+// called before the first transaction, and must not wait.
+func (s *Store) UseWake(wake func()) { s.wake = wake }
+
 // work notes that a commit left something to do for any node's workers.
 func (s *Store) work() {
+	s.wake()
 	select {
 	case s.written <- struct{}{}:
 	default: // told already, and not yet heard

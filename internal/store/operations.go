@@ -34,11 +34,10 @@ func (tx *Tx) insertOperation(ctx context.Context, t pay.Tenant, o pay.Operation
 		lease = lease.Add(leaseTime)
 	}
 	tx.work = tx.work || due.Equal(tx.now)
-	_, err = tx.exec(ctx, `
+	return tx.put(ctx, `
 		INSERT INTO operations (merchant, mode, id, link, attempt, kind, state, created_at, updated_at, body, due_at, lease_until, fence, tries)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, 1, 0)`,
 		t.Merchant, t.Mode, o.ID, o.Link, o.Attempt, o.Kind, o.State, us(o.CreatedAt), body, us(due), us(lease))
-	return err
 }
 
 // Operation reads one operation. Errors: pay.ErrNotFound.
@@ -87,12 +86,12 @@ func (s *Store) ClaimOperations(ctx context.Context, limit int) (jobs []Operatio
 // once more. fence 0 comes from evidence, which needs no claim.
 // Errors: pay.ErrLinkChanged when another has claimed it since.
 func (tx *Tx) FinishOperation(ctx context.Context, t pay.Tenant, id pay.OperationID, state pay.OperationState, again time.Time, fence int64) error {
-	n, err := tx.exec(ctx, `
+	done, err := tx.putOne(ctx, `
 		UPDATE operations SET state = CASE WHEN state = 'unknown' AND $4 = 'sent' THEN state ELSE $4 END,
 			due_at = $5, lease_until = 0, tries = tries + 1, updated_at = $6
 		WHERE merchant = $1 AND mode = $2 AND id = $3 AND ($7 = 0 OR fence = $7) AND state NOT IN ('succeeded', 'failed')`,
 		t.Merchant, t.Mode, id, state, orNull(us(again)), us(tx.now), fence)
-	if err == nil && n != 1 {
+	if err == nil && !done {
 		return pay.ErrLinkChanged
 	}
 	return err

@@ -44,7 +44,7 @@ func (tx *Tx) putSandbox(ctx context.Context, t pay.Tenant, p processor.SandboxP
 	if err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, `UPDATE sandbox_payments SET body = $4, due_at = $5 WHERE merchant = $1 AND mode = $2 AND ref = $3`,
+	if err := tx.put(ctx, `UPDATE sandbox_payments SET body = $4, due_at = $5 WHERE merchant = $1 AND mode = $2 AND ref = $3`,
 		t.Merchant, t.Mode, p.Ref, body, orNull(us(p.DueAt))); err != nil {
 		return err
 	}
@@ -52,9 +52,8 @@ func (tx *Tx) putSandbox(ctx context.Context, t pay.Tenant, p processor.SandboxP
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO sandbox_journal (merchant, mode, key, ref, at, body) VALUES ($1, $2, $3, $4, $5, $6)`,
+	return tx.put(ctx, `INSERT INTO sandbox_journal (merchant, mode, key, ref, at, body) VALUES ($1, $2, $3, $4, $5, $6)`,
 		t.Merchant, t.Mode, line.Key, line.Ref, us(line.At), entry)
-	return err
 }
 
 func (q queries) sandboxPayment(ctx context.Context, t pay.Tenant, ref, lock string) (p processor.SandboxPayment, found bool, err error) {

@@ -43,7 +43,7 @@ func (q queries) ScanLinks(ctx context.Context, t pay.Tenant, f LinkScan) (links
 	if f.Oldest {
 		order = "ASC"
 	}
-	err = q.each(ctx, `SELECT `+linkColumns+` FROM links WHERE `+w.sql()+` ORDER BY created_at `+order+`, id `+order+` LIMIT `+w.add(f.Limit), w.args, func(r rows) error {
+	err = q.each(ctx, `SELECT `+linkColumns+` FROM links WHERE `+w.sql()+` ORDER BY `+few("created_at", f.Reference != "")+` `+order+`, id `+order+` LIMIT `+w.add(f.Limit), w.args, func(r rows) error {
 		row, err := q.scanLink(r)
 		links = append(links, row.link)
 		return err

@@ -49,7 +49,7 @@ func (q queries) SettlementsOf(ctx context.Context, t pay.Tenant, link pay.LinkI
 	for i, id := range payments {
 		marks[i] = w.add(id)
 	}
-	return q.settlements(ctx, w.sql()+` AND payment IN (`+strings.Join(marks, ", ")+`) ORDER BY created_at, movement`, w.args)
+	return q.settlements(ctx, w.sql()+` AND payment IN (`+strings.Join(marks, ", ")+`) ORDER BY `+few("created_at", true)+`, movement`, w.args)
 }
 
 // SettlementFilter chooses settlement lines; zero members do not filter.
@@ -73,18 +73,18 @@ func (q queries) Settlements(ctx context.Context, t pay.Tenant, f SettlementFilt
 	w.and(f.State != "", "state = ?", f.State)
 	w.and(f.Until != 0, "created_at < ?", f.Until)
 	w.and(f.BeforeID != "", "(created_at, movement) < (?, ?)", f.BeforeTime, f.BeforeID)
-	return q.settlements(ctx, w.sql()+` ORDER BY created_at `+order+`, movement `+order+` LIMIT `+w.add(f.Limit), w.args)
+	return q.settlements(ctx, w.sql()+` ORDER BY `+few("created_at", f.Link != "")+` `+order+`, movement `+order+` LIMIT `+w.add(f.Limit), w.args)
 }
 
 // putSettlement stores a line that is new or has moved.
 // Errors: pay.ErrLinkChanged when it is not where it was read.
 func (tx *Tx) putSettlement(ctx context.Context, s pay.Settlement) error {
 	if s.Was != "" {
-		n, err := tx.exec(ctx, `
+		done, err := tx.putOne(ctx, `
 			UPDATE settlements SET state = $4, reference = $5, settled_at = $6, updated_at = $7
 			WHERE merchant = $1 AND mode = $2 AND movement = $3 AND state = $8`,
 			s.Merchant, s.Mode, s.Movement, s.State, s.Reference, us(s.SettledAt), us(s.UpdatedAt), s.Was)
-		if err == nil && n != 1 {
+		if err == nil && !done {
 			return pay.ErrLinkChanged
 		}
 		return err
@@ -97,12 +97,11 @@ func (tx *Tx) putSettlement(ctx context.Context, s pay.Settlement) error {
 }
 
 func (tx *Tx) addSettlement(ctx context.Context, s pay.Settlement) (added bool, err error) {
-	n, err := tx.exec(ctx, `
+	return tx.putOne(ctx, `
 		INSERT INTO settlements (`+settlementColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (merchant, mode, movement) DO NOTHING`,
 		s.Merchant, s.Mode, s.Movement, s.Link, s.Payment, s.Processor, s.State, s.Amount.Currency, s.Amount.Minor, s.Reference,
 		us(s.CreatedAt), us(s.SettledAt), us(s.UpdatedAt))
-	return n == 1, err
 }
 
 // AddLoneSettlement stores a line that belongs to no link with its ledger

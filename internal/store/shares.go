@@ -16,7 +16,7 @@ func (tx *Tx) InsertShare(ctx context.Context, t pay.Tenant, s pay.Share, find F
 	if err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, `INSERT INTO shares (merchant, mode, id, link, cause, at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	if err := tx.put(ctx, `INSERT INTO shares (merchant, mode, id, link, cause, at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		t.Merchant, t.Mode, s.ID, s.Link, s.Cause, us(s.At), sealed); err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (tx *Tx) InsertShare(ctx context.Context, t pay.Tenant, s pay.Share, find F
 		if sealed, err = tx.seal(t, "messages", messageName(m), m); err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, `
+		if err := tx.put(ctx, `
 			INSERT INTO messages (merchant, mode, share, number, link, channel, state, due_at, name_index, address_index, sealed, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			t.Merchant, t.Mode, m.Share, m.Number, s.Link, m.Channel, m.State, us(m.DueAt), find("name", m.Name), find("recipient", m.Address), sealed, us(tx.now)); err != nil {

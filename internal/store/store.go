@@ -24,6 +24,7 @@ type Store struct {
 	clock    *clock
 	injected bool                     // the clock is a test's
 	node     string                   // what this node calls itself to the others
+	wake     func()                   // see UseWake
 	written  chan struct{}            // a commit left work; see Neighbors
 	patience map[string]time.Duration // by dialect; see UsePatience
 }
@@ -58,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		queries: queries{r: e.reader(), sealer: &sealerBox{}}, engine: e, injected: o.Clock != nil,
-		node: pay.NewID("node", time.Now()), written: make(chan struct{}, 1),
+		node: pay.NewID("node", time.Now()), wake: func() {}, written: make(chan struct{}, 1),
 	}
 	if s.injected {
 		s.clock = newClock(o.Clock, monotonic())
@@ -113,6 +114,26 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error
 	return tx.r.exec(ctx, query, args...)
 }
 
+// put runs a write that is not waited for, whatever number of rows it changes.
+func (tx *Tx) put(ctx context.Context, query string, args ...any) error {
+	return tx.r.later(ctx, func(int64) error { return nil }, query, args...)
+}
+
+// putOne runs a write that changes one row, or rarely none. It says that it did
+// before that is known; when it did not, the transaction starts again and is
+// told the truth.
+func (tx *Tx) putOne(ctx context.Context, query string, args ...any) (done bool, err error) {
+	done, answered := true, false
+	err = tx.r.later(ctx, func(n int64) error {
+		if done = n == 1; answered && !done {
+			return errUnheard
+		}
+		return nil
+	}, query, args...)
+	answered = true
+	return done, err
+}
+
 // txAttempts bounds how often a transaction is tried after a serialization
 // failure or a deadlock.
 const txAttempts = 10
@@ -120,19 +141,18 @@ const txAttempts = 10
 // InTx runs fn in one durable transaction. fn may run twice and does nothing
 // but read and write through tx.
 func (s *Store) InTx(ctx context.Context, fn func(*Tx) error) error {
-	now := s.Now()
+	now, wait := s.Now(), false
 	for attempt := 1; ; attempt++ {
-		work := false
-		err := s.engine.inTx(ctx, func(r runner) error {
-			tx := &Tx{queries: queries{r: r, sealer: s.sealer}, now: now, lock: s.engine.lockRow()}
-			err := fn(tx)
-			work = tx.work
-			return err
+		var tx *Tx
+		err := s.engine.inTx(ctx, wait, func(r runner) error {
+			tx = &Tx{queries: queries{r: r, sealer: s.sealer}, now: now, lock: s.engine.lockRow()}
+			return fn(tx)
 		})
-		if err == nil && work {
+		if err == nil && tx.work {
 			s.work()
 		}
-		if !isTransient(err) || attempt == txAttempts {
+		wait = wait || errors.Is(err, errUnheard)
+		if again := isTransient(err) || errors.Is(err, errUnheard); !again || attempt == txAttempts {
 			return err
 		}
 	}

@@ -25,12 +25,44 @@ func (q queries) Tab(ctx context.Context, t pay.Tenant, id pay.LinkID) (pay.Tab,
 	if err != nil {
 		return pay.Tab{}, err
 	}
-	tab := pay.Tab{Link: row.link}
-	if row.link.Seq == 1 {
-		return tab, nil // created and nothing since: a payment would have written events
+	return q.tabOf(ctx, row.link)
+}
+
+func (q queries) tabOf(ctx context.Context, l pay.Link) (tab pay.Tab, err error) {
+	tab.Link = l
+	if l.Seq > 1 { // created and nothing since: a payment would have written events
+		tab.Payments, err = q.tabPayments(ctx, "", "", []any{l.Merchant, l.Mode, l.ID})
 	}
-	tab.Payments, err = q.tabPayments(ctx, "", "", []any{t.Merchant, t.Mode, id})
 	return tab, err
+}
+
+// TabByToken reads the link that the hash of a payer's token leads to, with its
+// payments and its merchant. Errors: pay.ErrNotFound.
+func (s *Store) TabByToken(ctx context.Context, hash string) (tab pay.Tab, m pay.Merchant, err error) {
+	now, found := us(s.Now()), []pay.Link(nil)
+	err = s.each(ctx, `SELECT `+columnsOf("l", linkColumns)+`, `+columnsOf("m", merchantColumns)+`, o.expires_at
+		FROM locators o JOIN links l ON l.merchant = o.merchant AND l.mode = o.mode AND l.id = o.ref
+			JOIN merchants m ON m.merchant = o.merchant AND m.mode = o.mode
+		WHERE o.kind = 'token' AND o.hash = $1`, []any{hash}, func(r rows) error {
+		var expires int64
+		merchant := merchantRow{m: &m}
+		row, err := s.scanLink(r, append(merchant.columns(), &expires)...)
+		if err != nil {
+			return err
+		}
+		if expires == 0 || expires > now { // see Locate
+			found = append(found, row.link)
+		}
+		return merchant.finish(row.link.Tenant)
+	})
+	if err == nil && len(found) != 1 {
+		err = pay.ErrNotFound
+	}
+	if err != nil {
+		return tab, m, err
+	}
+	tab, err = s.tabOf(ctx, found[0])
+	return tab, m, err
 }
 
 // maxTab is how many payments a tab holds; the newest, where there are more.
@@ -223,7 +255,7 @@ func (tx *Tx) upsertPayment(ctx context.Context, t pay.Tenant, p pay.Payment) er
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `
+	err = tx.put(ctx, `
 		INSERT INTO payments (merchant, mode, id, link, number, slot, state, currency, requested, created_at, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (merchant, mode, id) DO UPDATE SET slot = excluded.slot, state = excluded.state,
@@ -248,7 +280,7 @@ func (tx *Tx) upsertAttempt(ctx context.Context, t pay.Tenant, link pay.LinkID, 
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `
+	err = tx.put(ctx, `
 		INSERT INTO attempts (merchant, mode, id, payment, link, state, processor, processor_ref, currency,
 			requested, authorized, captured, refunding, refunded, disputed, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -264,10 +296,9 @@ func (tx *Tx) upsertAttempt(ctx context.Context, t pay.Tenant, link pay.LinkID, 
 }
 
 func (tx *Tx) insertEntry(ctx context.Context, l pay.Link, e pay.Entry) error {
-	_, err := tx.exec(ctx, `INSERT INTO entries (merchant, mode, link, movement, line, account, currency, amount, at)
+	return tx.put(ctx, `INSERT INTO entries (merchant, mode, link, movement, line, account, currency, amount, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		l.Merchant, l.Mode, l.ID, e.Movement, e.Line, e.Account, e.Amount.Currency, e.Amount.Minor, us(e.At))
-	return err
 }
 
 // appendEvents stores events and, in the same transaction, their deliveries (W1).
@@ -278,14 +309,17 @@ func (tx *Tx) appendEvents(ctx context.Context, tab *pay.Tab, parts []SealedPart
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, `
+		if err := tx.put(ctx, `
 			INSERT INTO events (merchant, mode, link, seq, id, kind, at, record, sealed, prev_hash, hash)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			t.Merchant, t.Mode, e.Link, e.Seq, e.ID, e.Kind, us(e.At), string(e.Record), sealed, e.PrevHash, e.Hash); err != nil {
 			return err
 		}
 		// An endpoint that is switched off hears later, by a replay of what is missing (W5).
-		n, err := tx.exec(ctx, `
+		err = tx.r.later(ctx, func(n int64) error {
+			tx.work = tx.work || n > 0
+			return nil
+		}, `
 			INSERT INTO deliveries (merchant, mode, endpoint, link, seq, event, kind, state, due_at, lease_until, fence, tries,
 				status, problem, first_try, last_try, created_at)
 			SELECT merchant, mode, id, cast($3 AS TEXT), cast($4 AS BIGINT), cast($5 AS TEXT), cast($6 AS TEXT),
@@ -297,7 +331,6 @@ func (tx *Tx) appendEvents(ctx context.Context, tab *pay.Tab, parts []SealedPart
 		if err != nil {
 			return err
 		}
-		tx.work = tx.work || n > 0
 	}
 	return nil
 }
@@ -390,5 +423,5 @@ func (q queries) Payments(ctx context.Context, t pay.Tenant, f PaymentFilter) ([
 	w.and(f.Link != "", "link = ?", f.Link)
 	w.and(f.State != "", "state = ?", f.State)
 	w.and(f.BeforeID != "", "(created_at, id) < (?, ?)", f.BeforeTime, f.BeforeID)
-	return q.payments(ctx, `SELECT body FROM payments WHERE `+w.sql()+` ORDER BY created_at DESC, id DESC LIMIT `+w.add(f.Limit), w.args)
+	return q.payments(ctx, `SELECT body FROM payments WHERE `+w.sql()+` ORDER BY `+few("created_at", f.Link != "")+` DESC, id DESC LIMIT `+w.add(f.Limit), w.args)
 }

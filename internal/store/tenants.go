@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"paylink/internal/pay"
@@ -10,16 +11,30 @@ import (
 
 // Merchant reads a tenant. Errors: pay.ErrNotFound.
 func (q queries) Merchant(ctx context.Context, t pay.Tenant) (m pay.Merchant, err error) {
-	var settings string
-	var created, demo int64
-	m.Tenant = t
-	err = q.one(ctx, `SELECT name, country, settings, demo, created_at FROM merchants WHERE merchant = $1 AND mode = $2`,
-		[]any{t.Merchant, t.Mode}, &m.Name, &m.Country, &settings, &demo, &created)
+	row := merchantRow{m: &m}
+	err = q.one(ctx, `SELECT `+merchantColumns+` FROM merchants WHERE merchant = $1 AND mode = $2`, []any{t.Merchant, t.Mode}, row.columns()...)
 	if err != nil {
 		return m, err
 	}
-	m.Demo, m.CreatedAt = demo == 1, fromUS(created)
-	return m, json.Unmarshal([]byte(settings), &m.Settings)
+	return m, row.finish(t)
+}
+
+const merchantColumns = `name, country, settings, demo, created_at`
+
+// merchantRow is a merchant while its columns are read.
+type merchantRow struct {
+	m             *pay.Merchant
+	settings      string
+	demo, created int64
+}
+
+func (r *merchantRow) columns() []any {
+	return []any{&r.m.Name, &r.m.Country, &r.settings, &r.demo, &r.created}
+}
+
+func (r *merchantRow) finish(t pay.Tenant) error {
+	r.m.Tenant, r.m.Demo, r.m.CreatedAt = t, r.demo == 1, fromUS(r.created)
+	return json.Unmarshal([]byte(r.settings), &r.m.Settings)
 }
 
 // Tenants names every merchant and mode.
@@ -76,18 +91,17 @@ func (s *Store) Locate(ctx context.Context, kind, hash string) (list []Locator, 
 
 // AddLocator makes a value findable, until a time when that is not zero.
 func (tx *Tx) AddLocator(ctx context.Context, kind, hash string, l Locator, until time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+	return tx.put(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 		kind, hash, l.Merchant, l.Mode, l.Ref, us(until))
-	return err
 }
 
 // Claim takes a name that only one in the whole installation may have. ours is
 // false when another has it; having it already is no error.
 func (tx *Tx) Claim(ctx context.Context, kind, hash string, l Locator) (ours bool, err error) {
-	n, err := tx.exec(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at, sole) VALUES ($1, $2, $3, $4, $5, 0, 1) ON CONFLICT DO NOTHING`,
+	ours, err = tx.putOne(ctx, `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at, sole) VALUES ($1, $2, $3, $4, $5, 0, 1) ON CONFLICT DO NOTHING`,
 		kind, hash, l.Merchant, l.Mode, l.Ref)
-	if err != nil || n == 1 {
-		return n == 1, err
+	if err != nil || ours {
+		return ours, err
 	}
 	var owner Locator
 	err = tx.one(ctx, `SELECT merchant, mode, ref FROM locators WHERE kind = $1 AND hash = $2 AND sole = 1`, []any{kind, hash}, &owner.Merchant, &owner.Mode, &owner.Ref)
@@ -129,34 +143,48 @@ const credentialColumns = `merchant, mode, id, dialect, lookup, external, secret
 
 func (q queries) credentials(ctx context.Context, where string, args ...any) (list []Credential, err error) {
 	err = q.each(ctx, `SELECT `+credentialColumns+` FROM credentials WHERE `+where, args, func(r rows) error {
-		var c Credential
-		var sealed []byte
-		var created, revoked int64
-		if err := r.Scan(&c.Merchant, &c.Mode, &c.ID, &c.Dialect, &c.Lookup, &c.External, &c.Hash, &sealed, &c.Last4, &created, &revoked); err != nil {
-			return err
-		}
-		c.CreatedAt, c.RevokedAt = fromUS(created), fromUS(revoked)
-		if sealed != nil {
-			if err := q.open(c.Tenant, "credentials", string(c.ID), sealed, &c.Secret); err != nil {
-				return err
-			}
-		}
+		c, err := q.scanCredential(r)
 		list = append(list, c)
-		return nil
+		return err
 	})
 	return list, err
 }
 
-// Credential reads one that is not revoked. Errors: pay.ErrNotFound.
-func (q queries) Credential(ctx context.Context, t pay.Tenant, id pay.CredentialID) (c Credential, err error) {
-	list, err := q.credentials(ctx, `merchant = $1 AND mode = $2 AND id = $3 AND revoked_at = 0`, t.Merchant, t.Mode, id)
-	if err == nil && len(list) == 0 {
-		err = pay.ErrNotFound
-	}
-	if err != nil {
+// scanCredential reads the columns of a credential and those after them into also.
+func (q queries) scanCredential(r rows, also ...any) (c Credential, err error) {
+	var sealed []byte
+	var created, revoked int64
+	columns := []any{&c.Merchant, &c.Mode, &c.ID, &c.Dialect, &c.Lookup, &c.External, &c.Hash, &sealed, &c.Last4, &created, &revoked}
+	if err := r.Scan(append(columns, also...)...); err != nil {
 		return c, err
 	}
-	return list[0], nil
+	c.CreatedAt, c.RevokedAt = fromUS(created), fromUS(revoked)
+	if sealed != nil {
+		err = q.open(c.Tenant, "credentials", string(c.ID), sealed, &c.Secret)
+	}
+	return c, err
+}
+
+// columnsOf names columns as those of one table among several.
+func columnsOf(table, columns string) string {
+	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+}
+
+// Located finds the credentials that a value belongs to, with those that are
+// revoked; expired finds are left out.
+func (s *Store) Located(ctx context.Context, kind, hash string) (list []Credential, err error) {
+	now := us(s.Now())
+	err = s.each(ctx, `SELECT `+columnsOf("c", credentialColumns)+`, l.expires_at
+		FROM locators l JOIN credentials c ON c.merchant = l.merchant AND c.mode = l.mode AND c.id = l.ref
+		WHERE l.kind = $1 AND l.hash = $2 ORDER BY c.merchant, c.mode, c.id`, []any{kind, hash}, func(r rows) error {
+		var expires int64
+		c, err := s.scanCredential(r, &expires)
+		if expires == 0 || expires > now { // see Locate
+			list = append(list, c)
+		}
+		return err
+	})
+	return list, err
 }
 
 // Credentials lists a tenant's, oldest first; dialect empty means all.
@@ -207,12 +235,12 @@ type KeyUse struct {
 // TakeKey notes the use of an idempotency key. When it was used before, it
 // returns that use and fresh is false. Errors: pay.ErrKeyReused.
 func (tx *Tx) TakeKey(ctx context.Context, u KeyUse) (first KeyUse, fresh bool, err error) {
-	n, err := tx.exec(ctx, `
+	fresh, err = tx.putOne(ctx, `
 		INSERT INTO idempotency (merchant, mode, credential, dialect, key, fingerprint, link, seq, ref, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		u.Tenant.Merchant, u.Tenant.Mode, u.Credential, u.Dialect, u.Key, u.Fingerprint, u.Link, u.Seq, u.Ref, us(tx.now))
-	if err != nil || n == 1 {
-		return u, n == 1, err
+	if err != nil || fresh {
+		return u, fresh, err
 	}
 	first, err = tx.FindKey(ctx, u)
 	return first, false, err

@@ -53,3 +53,13 @@ func (w *where) state(s pay.LinkState, now time.Time) {
 }
 
 func (w *where) sql() string { return strings.Join(w.clauses, " AND ") }
+
+// few is a column to order by. With on the conditions leave few rows, which are
+// to be found and then sorted: SQLite would rather read all rows of the tenant
+// in that order and pass over those that do not match.
+func few(column string, on bool) string {
+	if on {
+		return "+" + column
+	}
+	return column
+}

@@ -24,6 +24,7 @@ package dialecttest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"io"
@@ -33,6 +34,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -176,7 +178,8 @@ func (a answer) match(w *httptest.ResponseRecorder, known map[string]string) (pr
 	return ""
 }
 
-// rewrite is the answer as it came, with the placeholders of a that still fit.
+// rewrite is the answer as it came, with the placeholders of a that still fit
+// and with what is known by its name.
 func (a answer) rewrite(w *httptest.ResponseRecorder, known map[string]string) string {
 	var old []string
 	for line := range strings.Lines(a.body) {
@@ -202,9 +205,23 @@ func (a answer) rewrite(w *httptest.ResponseRecorder, known map[string]string) s
 				break
 			}
 		}
-		out += line + "\n"
+		out += named(line, known) + "\n"
 	}
 	return out
+}
+
+// named has the names in place of what they stand for. Short values may stand
+// there by chance.
+func named(line string, known map[string]string) string {
+	names := slices.SortedFunc(maps.Keys(known), func(a, b string) int {
+		return cmp.Or(len(known[b])-len(known[a]), strings.Compare(a, b))
+	})
+	for _, name := range names {
+		if value := known[name]; len(value) >= 8 {
+			line = strings.ReplaceAll(line, value, "{{"+name+"}}")
+		}
+	}
+	return line
 }
 
 var placeholder = regexp.MustCompile(`…|\{\{([a-z_0-9]+)\}\}`)

@@ -75,6 +75,12 @@ func TestRewriteKeepsPlaceholders(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	w = httptest.NewRecorder()
+	echo(w, httptest.NewRequest("GET", "/orders/12345678/12345", nil))
+	got = answer{}.rewrite(w, map[string]string{"order": "12345678", "short": "12345"})
+	if want := `"path": "/orders/{{order}}/12345"`; !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant %s", got, want)
+	}
 }
 
 func TestSplitRoundTrip(t *testing.T) {

@@ -3,6 +3,7 @@ package payengine
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -69,7 +70,9 @@ func TestConversations(t *testing.T) {
 func play(t *testing.T, file string, o store.Options) {
 	world := coretest.New(t, o)
 	provision(t, world)
-	_, handler := served(world)
+	d, handler := served(world)
+	stage := dialecttest.Stage{World: world, Dialect: name, Tell: d.hears}
+	stage.Set(t, handler.(*web.Mux))
 	day := func(days int) time.Time { return world.Clock.Now().UTC().AddDate(0, 0, days) }
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	dialecttest.Play(t, ticking{handler, world.Clock}, file, map[string]string{
@@ -80,6 +83,26 @@ func play(t *testing.T, file string, o store.Options) {
 		"note_256": strings.Repeat("n", 256), "text_1001": strings.Repeat("d", 1001), "slug_101": strings.Repeat("s", 101),
 		"wide": strings.Repeat(`"0123456789abcdef",`, 900) + `""`,
 	})
+}
+
+// hears is an event's name and amount.
+func (d *payengine) hears(e pay.Event) string {
+	msg, ok := d.Word(e, pay.Merchant{}, publicURL)
+	if !ok {
+		return ""
+	}
+	var out struct {
+		Event string `json:"event"`
+		Data  struct {
+			Answer struct {
+				Amount string `json:"totalAmount"`
+			} `json:"auth_response"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(msg.Body, &out) != nil {
+		return "not JSON"
+	}
+	return strings.TrimSpace(out.Event + " " + out.Data.Answer.Amount)
 }
 
 // ticking lets a millisecond pass before each request, so that what is made

@@ -59,7 +59,7 @@ type concerned struct {
 func concern(e pay.Event) (c concerned, ok bool) {
 	for _, p := range e.Snapshot.Payments {
 		if string(p.ID) == e.EntityID && p.Last() != nil {
-			return concerned{payment: p, attempt: *p.Last()}, true
+			return concerned{payment: p, attempt: counting(p)}, true
 		}
 		about := e.EntityID
 		for i := range p.Refunds {
@@ -75,6 +75,17 @@ func concern(e pay.Event) (c concerned, ok bool) {
 		}
 	}
 	return concerned{}, false
+}
+
+// counting is the attempt whose money counts, else the newest: a late success
+// may be of an older one.
+func counting(p pay.Payment) pay.Attempt {
+	for _, a := range p.Attempts {
+		if a.Shares != nil {
+			return a
+		}
+	}
+	return *p.Last()
 }
 
 // transactionEvent words what happened to money. Money that came in twice and
@@ -101,14 +112,19 @@ func transactionEvent(e pay.Event) (event string, data transaction, ok bool) {
 				event, minor = "PAYMENT_CAPTURED", taken.Amount
 			}
 		}
-	case e.Kind == pay.EventAttemptVoided && manual:
+	case (e.Kind == pay.EventAttemptVoided || e.Kind == pay.EventAttemptExpired) && manual:
 		event, minor = "PAYMENT_VOIDED", c.attempt.Authorized
+	case e.Kind == pay.EventRefundSucceeded && c.refund.Surplus:
+		return "", transaction{}, false
 	case e.Kind == pay.EventRefundSucceeded && c.attempt.Shares != nil && card:
 		event, minor = "PAYMENT_REFUNDED", c.refund.Amount
 	case e.Kind == pay.EventRefundSucceeded && c.attempt.Shares != nil:
 		event, minor = "PAYMENT_ACH_REFUNDED", c.refund.Amount
 	default:
 		return "", transaction{}, false
+	}
+	if event == "PAYMENT_VOIDED" && minor == 0 {
+		return "", transaction{}, false // nothing was held, or nothing is left of it
 	}
 	return event, newTransaction(e.Snapshot.Link, c, minor), true
 }

@@ -70,6 +70,8 @@ func play(t *testing.T, file string, o store.Options) {
 	world := coretest.New(t, o)
 	provision(t, world)
 	_, handler := served(world)
+	stage := dialecttest.Stage{World: world, Dialect: name, Tell: func(pay.Event) string { return "" }} // nothing is told
+	stage.Set(t, handler.(*web.Mux))
 	day := func(days int) string { return dateOf(world.Clock.Now().AddDate(0, 0, days), time.UTC) }
 	dialecttest.Play(t, ticking{handler, world.Clock}, file, map[string]string{
 		"today": day(0), "yesterday": day(-1), "soon": day(10), "later": day(55),

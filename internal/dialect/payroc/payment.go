@@ -22,6 +22,7 @@ type paymentOut struct {
 	Account    *accountOut  `json:"bankAccount,omitzero"`
 	Result     result       `json:"transactionResult"`
 	Operations []string     `json:"supportedOperations,omitempty"`
+	Refunds    []refundOut  `json:"refunds,omitempty"`
 }
 
 type paymentOrder struct {
@@ -57,6 +58,40 @@ type result struct {
 	Currency   string `json:"currency"`
 }
 
+// refundOut is money of a payment that goes back, or went. Clients need every
+// member to be there.
+type refundOut struct {
+	ID       string `json:"refundId"`
+	At       string `json:"dateTime"`
+	Currency string `json:"currency"`
+	Amount   int64  `json:"amount"` // minor units
+	Status   string `json:"status"`
+	Code     string `json:"responseCode"`
+	Message  string `json:"responseMessage"`
+}
+
+// said is what became of a payment or a refund, in the words of this wire.
+type said struct{ status, code, message string }
+
+// refundSaid words a refund.
+var refundSaid = map[pay.RefundState]said{
+	pay.RefundRequested: {payPending, "E", "Pending"}, pay.RefundSent: {payPending, "E", "Pending"}, pay.RefundUnknown: {payPending, "E", "Pending"},
+	pay.RefundSucceeded: {payComplete, "A", "Approved"}, pay.RefundFailed: {payDeclined, "D", "Declined"},
+}
+
+// newRefundsOut are the refunds of an attempt, oldest first. What goes back
+// because it was too much shows in the payment's own status.
+func newRefundsOut(p pay.Payment, a *pay.Attempt) (out []refundOut) {
+	for _, r := range p.Refunds {
+		if r.Attempt != a.ID || r.Surplus {
+			continue
+		}
+		now := refundSaid[r.State]
+		out = append(out, refundOut{string(r.ID), r.CreatedAt.UTC().Format(time.RFC3339), string(a.Currency), r.Amount, now.status, now.code, now.message})
+	}
+	return out
+}
+
 // The statuses of a payment that ours can be in; clients may ask for others.
 const (
 	payReady    = "ready" // approved, and not settled yet
@@ -74,7 +109,7 @@ var (
 
 // resultOf words an attempt. States that are not listed were never sent to
 // anyone who could answer: the wire has no payment for them.
-var resultOf = map[pay.AttemptState]struct{ status, code, message string }{
+var resultOf = map[pay.AttemptState]said{
 	pay.AttemptProcessing:  {payPending, "P", "Pending"},
 	pay.AttemptUnknown:     {payPending, "P", "Pending"},
 	pay.AttemptReview:      {payPending, "P", "Pending"},
@@ -99,19 +134,23 @@ func telling(p pay.Payment) (a *pay.Attempt) {
 
 // newPaymentOut words a payment of a link by an attempt of it.
 func newPaymentOut(l pay.Link, p pay.Payment, a *pay.Attempt) paymentOut {
-	said := resultOf[a.State]
+	now := resultOf[a.State]
 	out := paymentOut{
 		ID: string(p.ID), Terminal: l.Account,
-		Order:  paymentOrder{keptIn(l).OrderID, p.CreatedAt.UTC().Format(time.RFC3339), l.Description, a.Requested, string(a.Currency)},
-		Result: result{resultType(a), said.status, said.code, said.message, max(a.Authorized, a.Captured), string(a.Currency)},
+		Order:   paymentOrder{keptIn(l).OrderID, p.CreatedAt.UTC().Format(time.RFC3339), l.Description, a.Requested, string(a.Currency)},
+		Refunds: newRefundsOut(p, a),
+		Result:  result{resultType(a), now.status, now.code, now.message, max(a.Authorized, a.Captured), string(a.Currency)},
 	}
 	switch {
 	case a.State == pay.AttemptFailed && a.Failure != nil && a.Failure.Code == pay.FailProcessor:
 		out.Result.Code, out.Result.Message = "E", "Error"
-	case a.State == pay.AttemptCaptured && p.State == pay.PaymentSurplus:
+	case a.Captured > 0 && p.State == pay.PaymentSurplus && a.State != pay.AttemptReview:
 		out.Result.Status = payReversal // it goes back
 	case a.State == pay.AttemptCaptured && !p.SettledAt.IsZero():
 		out.Result.Status = payComplete
+	}
+	if a.State == pay.AttemptCaptured {
+		out.Result.Authorized = a.Captured // of a completion, what was taken
 	}
 	if a.Method == pay.MethodBankTransfer {
 		out.Account = &accountOut{Type: "ach"}
@@ -119,7 +158,7 @@ func newPaymentOut(l pay.Link, p pay.Payment, a *pay.Attempt) paymentOut {
 	}
 	brand, _, _ := strings.Cut(a.Instrument, " ")
 	out.Card = &cardOut{Type: strings.ToUpper(brand), Number: strings.Repeat("*", 12) + lastFour(a.Instrument), Entry: "keyed"}
-	if a.State == pay.AttemptAuthorized && a.Manual {
+	if a.State == pay.AttemptAuthorized && a.Manual && p.State != pay.PaymentSurplus {
 		out.Operations = []string{"capture"}
 	}
 	return out

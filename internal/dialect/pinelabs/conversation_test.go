@@ -35,6 +35,8 @@ func play(t *testing.T, file string, o store.Options) {
 	at := world.Clock.Now().UTC()
 	d := served(world)
 	d.stage(t, world)
+	stage := dialecttest.Stage{World: world, Dialect: name, Tell: d.hears}
+	stage.Set(t, d.mux)
 	dialecttest.Play(t, d.mux, file, map[string]string{
 		"client_id": coretest.PineID, "client_secret": coretest.PineSecret, "stranger_id": strangerID,
 		"expire_by": at.Add(24 * time.Hour).Format("2006-01-02T15:04:05.909Z"), // .909 as it stands: no trailing zero
@@ -140,6 +142,24 @@ func (s site) stage(t *testing.T, w *coretest.World) {
 
 func (s site) subscribed(e pay.Event, m pay.Merchant, base string) (dialect.Message, bool) {
 	return s.WordFor([]pay.EventKind{pay.EventLinkCanceled}, e, m, base)
+}
+
+// hears is what an endpoint without kinds is told of an event.
+func (s site) hears(e pay.Event) string {
+	msg, ok := s.Word(e, pay.Merchant{}, "")
+	if !ok {
+		return ""
+	}
+	var body struct {
+		Type string `json:"event_type"`
+		Data struct {
+			Status string `json:"status"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(msg.Body, &body) != nil {
+		return "not JSON"
+	}
+	return body.Type + " " + body.Data.Status
 }
 
 // told are names and statuses of what the events of a link say.

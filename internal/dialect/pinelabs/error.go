@@ -66,7 +66,7 @@ var wireOf = map[pay.Kind]wireError{
 	pay.NotFound:     {http.StatusNotFound, "PAYMENT_LINK_NOT_FOUND"},
 	pay.Conflict:     {http.StatusUnprocessableEntity, "INVALID_REQUEST"}, // never 409: clients would retry it
 	pay.KeyReused:    {http.StatusUnprocessableEntity, "DUPLICATE_REQUEST"},
-	pay.KeyBusy:      {http.StatusUnprocessableEntity, "DUPLICATE_REQUEST"},
+	pay.KeyBusy:      {http.StatusTooManyRequests, "API_RATE_LIMIT"}, // every client comes again for it; a duplicate would be given up
 	pay.TooMany:      {http.StatusTooManyRequests, "API_RATE_LIMIT"},
 	pay.Refused:      {http.StatusBadRequest, "INVALID_REQUEST"},
 	pay.Unavailable:  {http.StatusServiceUnavailable, "INTERNAL_ERROR"},

@@ -74,7 +74,7 @@ func orderEvent(e pay.Event) string {
 	switch e.Kind {
 	case pay.EventAttemptFailed:
 		return "PAYMENT_FAILED"
-	case pay.EventAttemptCanceled: // the payer gave up, and may try again
+	case pay.EventAttemptCanceled, pay.EventAttemptExpired: // the payer gave up, or the hold ran out: another may be tried
 		if status == orderAttempted || status == orderFailed || status == orderPending && l.Applied > 0 {
 			return "PAYMENT_FAILED"
 		}

@@ -1,6 +1,7 @@
 package pinelabs
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
@@ -166,13 +167,13 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 		Amount: amountOf(a.Requested, a.Currency), Method: wireMethod(a.Method),
 		CreatedAt: wireTime(a.CreatedAt), UpdatedAt: wireTime(a.UpdatedAt),
 	}
-	if a.Captured > 0 {
+	if a.State == pay.AttemptCaptured { // what is held is asked for until it is over
 		out.Amount = amountOf(a.Captured, a.Currency)
 	}
 	out.Option = optionOf(a)
 	for _, c := range a.Captures {
 		if a.Manual && !c.Surplus {
-			out.Captures = append(out.Captures, capturedOut{c.Reference, amountOf(c.Amount, a.Currency), wireTime(c.At)})
+			out.Captures = append(out.Captures, capturedOut{cmp.Or(c.Reference, string(c.Operation)), amountOf(c.Amount, a.Currency), wireTime(c.At)})
 		}
 	}
 	if a.ProcessorRef != "" {
@@ -184,6 +185,8 @@ func newPaymentOut(l pay.Link, p pay.Payment, a pay.Attempt, nth int) paymentOut
 		out.Error = &paymentError{code, message}
 	case pay.AttemptCanceled:
 		out.Error = &paymentError{"PAYMENT_DECLINED", "Payment cancelled"}
+	case pay.AttemptAuthExpired:
+		out.Error = &paymentError{"PAYMENT_EXPIRED", "The authorization has expired"}
 	}
 	return out
 }
@@ -263,19 +266,23 @@ func settled(l pay.Link) bool {
 
 // orderStatus is a pure function of the link and what was tried on it.
 func orderStatus(l pay.Link, payments []pay.Payment) string {
-	var live, held bool
+	var live, held, partly, open bool
 	for _, p := range payments {
 		live = live || p.Live()
+		open = open || p.Holding()
 		for _, a := range p.Attempts {
 			held = held || a.Manual && a.State == pay.AttemptAuthorized && !a.Superseded
+			partly = partly || a.Manual && a.Shares != nil && a.Captured < a.Authorized
 		}
 	}
 	switch {
+	case open: // the rest may still be captured: what went back meanwhile is in refunds
+		return orderCaptured
 	case settled(l) && l.Refunded >= l.Applied:
 		return orderRefunded
 	case settled(l) && l.Refunded > 0:
 		return orderPartlyBack
-	case l.Applied > 0 && (l.Released > 0 || held):
+	case l.Applied > 0 && (l.Released > 0 || partly):
 		return orderCaptured
 	case l.Applied > 0 && l.AmountDue().Minor == 0:
 		return orderProcessed

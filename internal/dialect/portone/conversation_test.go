@@ -2,6 +2,7 @@ package portone
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,6 +88,8 @@ func TestConversations(t *testing.T) {
 
 func play(t *testing.T, file string, o store.Options) {
 	w := newWorld(t, o)
+	stage := dialecttest.Stage{World: w.World, Dialect: name, Tell: w.d.hears}
+	stage.Set(t, w.mux)
 	now := w.Clock.Now().UTC()
 	at := func(d time.Duration) string { return now.Add(d).Format("2006-01-02T15:04:05.000Z") }
 	const day = 24 * time.Hour
@@ -97,6 +100,31 @@ func play(t *testing.T, file string, o store.Options) {
 		"forged_token": newToken(testKey, otherSecret, now), "stranger_token": newToken("QqQqQqQqQqQqQqQq", testSecret, now),
 		"tomorrow": at(day), "week": at(7*day + time.Minute), "later": at(8 * day), "yesterday": at(-day), "hour": at(time.Hour),
 	})
+}
+
+// hears is the type of a message, with what has become of its attempt, link or
+// refund.
+func (d *portone) hears(e pay.Event) string {
+	msg, ok := d.Word(e, pay.Merchant{}, "https://pay.example")
+	if !ok {
+		return ""
+	}
+	var body struct {
+		Status string `json:"status"`
+		Refund string `json:"refund_status"`
+		Code   string `json:"status_code"`
+		Amount number `json:"amount"`
+	}
+	if json.Unmarshal(msg.Body, &body) != nil {
+		return "not JSON"
+	}
+	switch typeOf(e.Kind) {
+	case typeLink:
+		return typeLink + " " + body.Status
+	case typeRefund:
+		return typeRefund + " " + body.Refund + " " + string(body.Amount)
+	}
+	return strings.TrimSpace(typePayment + " " + body.Status + " " + body.Code)
 }
 
 // TestLinkSetting: nothing of a link's own request is lost on its way.

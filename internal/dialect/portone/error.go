@@ -72,6 +72,7 @@ var (
 	errLinkRef     = refuse("INVALID_PAYMENT_LINK_REF", "Payment link with given reference not found")
 	errOrderRef    = refuse("INVALID_LINK_MERCHANT_ORDER_REF", "Payment link with given merchant order reference not found")
 	errAttemptRef  = refuse("INVALID_REFERENCE", "Transaction record with given reference not found")
+	errTooMuch     = refuse("INVALID_AMOUNT", "amount must be at most what is left of the transaction")
 	errNoRefund    = refuse("INVALID_PAYMENT_REQUEST_REFUND_NOT_ALLOWED", "Refund is not allowed for this transaction")
 )
 

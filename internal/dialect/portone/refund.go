@@ -108,8 +108,11 @@ func (d *portone) refund(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p, _, err := d.core.Refund(r.Context(), seesAll(g, r), core.RefundPayment{Wish: wish})
-	if pay.KindOf(err) == pay.Conflict {
+	switch pay.KindOf(err) {
+	case pay.Conflict:
 		return errNoRefund
+	case pay.Invalid: // another refund or a dispute was first
+		return errTooMuch
 	}
 	if err != nil {
 		return err
@@ -147,7 +150,7 @@ func (in refundIn) wish(l pay.Link, a attempt) (w pay.RefundWish, err error) {
 			return w, err
 		}
 		if w.Amount > refundsOf(a).left {
-			return w, refuse("INVALID_AMOUNT", "amount must be at most what is left of the transaction")
+			return w, errTooMuch
 		}
 	default:
 		return w, invalid("refund_type", "must be full or partial")

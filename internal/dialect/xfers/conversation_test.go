@@ -2,6 +2,7 @@ package xfers
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -89,12 +90,28 @@ func TestConversations(t *testing.T) {
 	})
 }
 
+// hears is the status of a callback, where the merchant wishes for all of them.
+func (w *world) hears(e pay.Event) string {
+	m := pay.Merchant{Settings: pay.Settings{Dialects: map[string]map[string]string{name: {settingCallbacks: allWishes}}}}
+	msg, ok := w.d.Word(e, m, publicURL)
+	if !ok {
+		return ""
+	}
+	var body struct{ Data linkOut }
+	if json.Unmarshal(msg.Body, &body) != nil {
+		return "not JSON"
+	}
+	return body.Data.Attributes.Status
+}
+
 func basic(key, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"+secret))
 }
 
 func play(t *testing.T, file string, o store.Options) {
 	w := newWorld(t, o)
+	stage := dialecttest.Stage{World: w.World, Dialect: name, Tell: w.hears}
+	stage.Set(t, w.mux)
 	w.Clock.Add(time.Millisecond - time.Duration(w.Clock.Now().Nanosecond())) // so that times are whole seconds
 	now := w.Clock.Now().In(jakarta)
 	at := func(d time.Duration, layout string) string { return now.Add(d).Format(layout) }
