@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"paylink/internal/pay"
@@ -76,6 +77,15 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	if j.Kind == pay.OpQuery {
 		return c.askHold(ctx, d, j, l, p)
 	}
+	if j.Kind == pay.OpVoid {
+		waits, err := c.capturing(ctx, j)
+		if err != nil {
+			return err
+		}
+		if waits {
+			return c.record(context.WithoutCancel(ctx), j, processor.Outcome{Result: processor.Pending})
+		}
+	}
 	order := c.order(l, p, j.Operation)
 	// A payment whose first call died with its worker is asked about, for its
 	// payer has gone, and asking may end it. What the merchant or a rule wants is
@@ -119,8 +129,23 @@ func (c *Core) askHold(ctx context.Context, d processor.Driver, j store.Operatio
 		out = processor.Outcome{}
 	case out.Result == processor.Succeeded:
 		out.Result = processor.Pending // it is held still
+	case out.Result == processor.Expired: // asked for after the answer: what was sent before it is seen
+		waits, err := c.capturing(ctx, j)
+		if err != nil {
+			return err
+		}
+		if waits {
+			out.Result = processor.Pending
+		}
 	}
 	return c.record(context.WithoutCancel(ctx), j, out)
+}
+
+// capturing reports that a capture of the operation's attempt has no answer
+// yet. Until it has, nobody knows what is left to be released, or has run out.
+func (c *Core) capturing(ctx context.Context, j store.OperationJob) (bool, error) {
+	ops, err := c.store.OperationsOf(ctx, j.Tenant, j.Attempt)
+	return slices.ContainsFunc(ops, func(o pay.Operation) bool { return o.Kind == pay.OpCapture && !o.State.Final() }), err
 }
 
 func send(ctx context.Context, d processor.Driver, o processor.Order) (processor.Outcome, error) {
@@ -261,7 +286,7 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 	case pay.OpAuthorize:
 		r.Captured = 0 // told by the captures
 	case pay.OpQuery:
-		if r.Captured = 0; out.Result != processor.Expired {
+		if out.Result != processor.Expired {
 			return nil
 		}
 	case pay.OpCapture:

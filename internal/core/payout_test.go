@@ -217,7 +217,7 @@ func (w busy) paySome() {
 		l.Splits = []pay.Split{{Account: "acc-1", Amount: 300}, {Account: "acc-2", Amount: 200, OnHold: true}}
 	})
 	p := w.card(l, goodCard)
-	if got, _ := imported(w.t, w.World, reportHead+"capture,sandbox,"+p.Last().ProcessorRef+",10.50,USD,,\n"); got != "2 settled" {
+	if got, _ := imported(w.t, w.World, reportHead+"capture,sandbox,"+p.Last().ProcessorRef+",10.50,USD,0.11,\n"); got != "2 settled" {
 		w.t.Fatal(got)
 	}
 	_, err := transfer(w.World, l.ID, "paid-1", 100)

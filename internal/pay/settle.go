@@ -50,7 +50,7 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 	if t.stale(a, r) {
 		return nil
 	}
-	if a.Captured > 0 && (r.State == AttemptVoided || r.State == AttemptAuthExpired) {
+	if a.Captured > 0 && a.Captured >= r.Captured && (r.State == AttemptVoided || r.State == AttemptAuthExpired) {
 		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
 	}
 	if !agrees(a, r) {
@@ -102,7 +102,7 @@ func (t *Tab) stale(a *Attempt, r Report) bool {
 			return true
 		}
 	}
-	if a.State == AttemptCaptured {
+	if a.State == AttemptCaptured && r.Taken == 0 { // of a capture that is news no word is left out
 		switch r.State {
 		case AttemptProcessing, AttemptRequiresAction, AttemptUnknown, AttemptAuthorized:
 			return true
