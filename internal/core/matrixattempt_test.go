@@ -41,18 +41,18 @@ var attemptWords = []word{
 	says("un un un .  .  .  .  .  .  .  .", pay.OpAuthorize, processor.Unknown, pay.AttemptUnknown),
 	says("au au au au .  .  au au re au .", pay.OpAuthorize, processor.Succeeded, pay.AttemptAuthorized),
 	says("fa fa fa fa !  !  .  .  .  .  .", pay.OpAuthorize, processor.Failed, pay.AttemptFailed),
-	says("!  !  !  !  ax !  .  .  .  .  .", pay.OpAuthorize, processor.Expired, pay.AttemptAuthExpired),
+	says("ax ax ax ax ax !  .  .  .  .  .", pay.OpAuthorize, processor.Expired, pay.AttemptAuthExpired),
 	says("ra .  ra ra .  .  .  .  .  .  .", pay.OpAuthorize, processor.NeedsAction, pay.AttemptRequiresAction),
 	says("pr pr .  .  .  .  .  .  .  .  .", pay.OpAuthorize, processor.Pending, pay.AttemptProcessing),
 	says("un un un .  .  .  .  .  .  .  .", pay.OpSale, processor.Unknown, pay.AttemptUnknown),
 	says("ca ca ca ca ca .  ca ca re ca .", pay.OpSale, processor.Succeeded, pay.AttemptCaptured),
 	says("re re re re re .  re re re re .", pay.OpSale, processor.Succeeded, pay.AttemptCaptured).in("EUR"),
 	says("fa fa fa fa !  !  .  .  .  .  .", pay.OpSale, processor.Failed, pay.AttemptFailed),
-	says("!  !  !  !  ax !  .  .  .  .  .", pay.OpSale, processor.Expired, pay.AttemptAuthExpired),
+	says("ax ax ax ax ax !  .  .  .  .  .", pay.OpSale, processor.Expired, pay.AttemptAuthExpired),
 	says("ra .  ra ra .  .  .  .  .  .  .", pay.OpSale, processor.NeedsAction, pay.AttemptRequiresAction),
 	says("pr pr .  .  .  .  .  .  .  .  .", pay.OpSale, processor.Pending, pay.AttemptProcessing),
-	says("ca ca ca ca ca !  ca ca re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptCaptured), // ca: more than there was
-	says("au au au au au .  au au re au .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(),
+	says("ca ca ca ca ca !  ca ca re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptCaptured),            // ca: more than there was
+	says("au au au au au !  au au re au .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(), // likewise
 	says("cn cn !  !  vo !  .  .  .  .  .", pay.OpVoid, processor.Succeeded, pay.AttemptCanceled),
 	says(nothing, pay.OpCapture, processor.Unknown, ""),
 	says(nothing, pay.OpCapture, processor.Failed, ""),

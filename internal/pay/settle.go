@@ -150,6 +150,12 @@ func steps(from, to AttemptState) []AttemptState {
 			return []AttemptState{AttemptProcessing, to}
 		}
 	}
+	switch from {
+	case AttemptCreated, AttemptRequiresAction, AttemptProcessing, AttemptUnknown:
+		if to == AttemptAuthExpired { // what was held is held no more, and we hear of both at once
+			return append(steps(from, AttemptAuthorized), to)
+		}
+	}
 	return nil
 }
 
@@ -187,6 +193,9 @@ func (t *Tab) review(p *Payment, a *Attempt) error {
 func (t *Tab) moveAttempt(p *Payment, a *Attempt, to AttemptState, r Report, last bool) (taken bool) {
 	from, kind := a.State, attemptEvents[to]
 	a.State, a.UpdatedAt, p.UpdatedAt = to, t.Now, t.Now
+	if to == AttemptAuthorized {
+		a.Authorized = max(a.Authorized, r.Authorized)
+	}
 	if last {
 		if taken = r.Captured > a.Captured; taken {
 			a.Captures = append(slices.Clip(a.Captures), Capture{

@@ -23,7 +23,9 @@ type Snapshot struct{ queries }
 // ends.
 func (s *Store) InSnapshot(ctx context.Context, fn func(*Snapshot) error) error {
 	return s.engine.inSnapshot(ctx, func(r runner) error {
-		return fn(&Snapshot{queries{r: r, sealer: s.sealer}})
+		one := &oneAtATime{runner: r}
+		defer one.end()
+		return fn(&Snapshot{queries{r: one, sealer: s.sealer}})
 	})
 }
 
@@ -147,16 +149,42 @@ type cursor[T any] struct {
 	end  bool
 	seen int64
 
+	ahead chan page[T] // the page after rows, which is being read; nil before the first
+
 	stray pay.LinkID // of the first row that was passed over: it has no link
+}
+
+// page is what one read came to.
+type page[T any] struct {
+	rows []T
+	err  error
+}
+
+// readAhead begins to read the page after a place, so that the one before is
+// proven meanwhile.
+func (c *cursor[T]) readAhead(ctx context.Context, after place) {
+	ahead := make(chan page[T], 1) // whoever asked may have gone
+	c.ahead = ahead
+	go func() {
+		rows, err := c.read(ctx, after)
+		ahead <- page[T]{rows, err}
+	}()
 }
 
 // peek is the row to come; ok is false after the last.
 func (c *cursor[T]) peek(ctx context.Context) (row T, ok bool, err error) {
 	if len(c.rows) == 0 && !c.end {
-		if c.rows, err = c.read(ctx, c.last); err != nil {
-			return row, false, err
+		if c.ahead == nil {
+			c.readAhead(ctx, c.last)
 		}
-		c.end = len(c.rows) < pageRows
+		next := <-c.ahead
+		if next.err != nil {
+			return row, false, next.err
+		}
+		c.rows, c.end = next.rows, len(next.rows) < pageRows
+		if !c.end {
+			c.readAhead(ctx, c.at(c.rows[len(c.rows)-1]))
+		}
 	}
 	if len(c.rows) == 0 {
 		return row, false, nil

@@ -139,6 +139,7 @@ func TestTransactionEvents(t *testing.T) {
 		pay.EventAttemptPart:       {"", "", "PAYMENT_CAPTURED"},
 		pay.EventAttemptCaptured:   {"", "", "PAYMENT_CAPTURED"},
 		pay.EventAttemptVoided:     {"", "", "PAYMENT_VOIDED"},
+		pay.EventAttemptExpired:    {"", "", "PAYMENT_VOIDED"},
 		pay.EventRefundSucceeded:   {"PAYMENT_REFUNDED", "PAYMENT_ACH_REFUNDED", "PAYMENT_REFUNDED"},
 	}
 	l := linkOf(t, pay.LinkActive, `{"amount":"110","sales_tax":"10","order_number":"Order124","description":"Services","internal_transaction_id":"ID1","metadata":{"a":1}}`)
@@ -216,10 +217,43 @@ func TestCapturesAreTold(t *testing.T) {
 	}
 }
 
+// A release of nothing is no news: nothing was ever held, or a person confirmed
+// that all of it was taken.
+func TestNothingReleasedIsUnsaid(t *testing.T) {
+	for kind, a := range map[pay.EventKind]pay.Attempt{
+		pay.EventAttemptVoided:   {ID: "att_1", State: pay.AttemptVoided, Manual: true},
+		pay.EventAttemptCaptured: {ID: "att_1", State: pay.AttemptCaptured, Manual: true, Authorized: 500, Captured: 500, Captures: []pay.Capture{{Amount: 500, At: time.Unix(1, 0)}}},
+	} {
+		p := pay.Payment{ID: "pay_1", Attempts: []pay.Attempt{a}}
+		e := pay.Event{ID: "evt_1", Kind: kind, EntityID: "att_1", At: time.Unix(2, 0), Snapshot: pay.Snapshot{Link: linkOf(t, pay.LinkActive, `{"amount":"5"}`), Payments: []pay.Payment{p}}}
+		if out, ok := tell(t, e); ok {
+			t.Errorf("%s: %+v", kind, out)
+		}
+	}
+}
+
+// A late success of an older attempt is told with its own data.
+func TestLateSuccessIsToldOfItsAttempt(t *testing.T) {
+	p := pay.Payment{ID: "pay_1", State: pay.PaymentApplied, Attempts: []pay.Attempt{
+		{ID: "att_1", State: pay.AttemptCaptured, Method: pay.MethodCard, Captured: 500, Shares: []int64{500}},
+		{ID: "att_2", State: pay.AttemptFailed, Method: pay.MethodBankTransfer, Failure: &pay.Failure{Code: pay.FailDeclined}},
+	}}
+	e := pay.Event{ID: "evt_1", Kind: pay.EventPaymentSucceeded, EntityID: "pay_1", Snapshot: pay.Snapshot{Link: linkOf(t, pay.LinkCompleted, `{"amount":"5"}`), Payments: []pay.Payment{p}}}
+	out, ok := tell(t, e)
+	answer, _ := out.Data["auth_response"].(map[string]any)
+	if !ok || out.Event != "PAYMENT_SALE" || answer["transactionID"] != "att_1" || answer["totalAmount"] != "5.00" || answer["status"] != "PASS" {
+		t.Errorf("%+v", out)
+	}
+}
+
 // Money that came in twice goes back unsaid: its coming was not told either.
 func TestSurplusIsUnsaid(t *testing.T) {
 	p := pay.Payment{ID: "pay_1", Attempts: []pay.Attempt{{ID: "att_1", Method: pay.MethodCard, Captured: 500}}, Refunds: []pay.Refund{{ID: "ref_1", Attempt: "att_1", Amount: 500}}}
 	e := pay.Event{ID: "evt_1", Kind: pay.EventRefundSucceeded, EntityID: "ref_1", Snapshot: pay.Snapshot{Link: linkOf(t, pay.LinkCompleted, `{"amount":"5"}`), Payments: []pay.Payment{p}}}
+	if out, ok := tell(t, e); ok {
+		t.Errorf("%+v", out)
+	}
+	p.Attempts[0].Shares, p.Refunds[0].Surplus = []int64{0}, true // of an attempt that counts
 	if out, ok := tell(t, e); ok {
 		t.Errorf("%+v", out)
 	}

@@ -144,7 +144,7 @@ func newPaymentOut(l pay.Link, p pay.Payment, a *pay.Attempt) paymentOut {
 	switch {
 	case a.State == pay.AttemptFailed && a.Failure != nil && a.Failure.Code == pay.FailProcessor:
 		out.Result.Code, out.Result.Message = "E", "Error"
-	case a.Captured > 0 && p.State == pay.PaymentSurplus && a.State != pay.AttemptReview:
+	case p.State == pay.PaymentSurplus && (a.State == pay.AttemptCaptured || a.State == pay.AttemptAuthorized):
 		out.Result.Status = payReversal // it goes back
 	case a.State == pay.AttemptCaptured && !p.SettledAt.IsZero():
 		out.Result.Status = payComplete

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,11 @@ func TestEveryPaymentState(t *testing.T) {
 		{pay.Attempt{State: pay.AttemptCaptured}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "sale"},
 		{pay.Attempt{State: pay.AttemptCaptured}, pay.Payment{State: pay.PaymentApplied, SettledAt: now}, "complete", "A", "sale"},
 		{pay.Attempt{State: pay.AttemptCaptured}, pay.Payment{State: pay.PaymentSurplus}, "reversal", "A", "sale"},
+		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "preAuthorization"},
+		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied, SettledAt: now}, "ready", "A", "preAuthorization"},
+		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentSurplus}, "reversal", "A", "preAuthorization"},
+		{pay.Attempt{State: pay.AttemptReview, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied}, "pending", "P", "preAuthorization"},
+		{pay.Attempt{State: pay.AttemptCaptured, Captured: 5, Disputed: 5}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "sale"},
 		{pay.Attempt{State: pay.AttemptFailed}, pay.Payment{}, "declined", "D", "sale"},
 		{pay.Attempt{State: pay.AttemptFailed, Failure: &pay.Failure{Code: pay.FailProcessor}}, pay.Payment{}, "declined", "E", "sale"},
 		{pay.Attempt{State: pay.AttemptVoided, Manual: true}, pay.Payment{}, "reversal", "A", "preAuthorization"},
@@ -96,9 +102,42 @@ func TestEveryPaymentState(t *testing.T) {
 			t.Errorf("%s: %+v %+v", c.attempt.State, out.Result, out.Card)
 		}
 	}
+	held := pay.Payment{State: pay.PaymentApplied, Attempts: []pay.Attempt{{State: pay.AttemptAuthorized, Manual: true, Authorized: 9, Captured: 5}}}
+	if out := newPaymentOut(pay.Link{}, held, telling(held)); !slices.Equal(out.Operations, []string{"capture"}) || out.Result.Authorized != 9 {
+		t.Errorf("captured in part: %+v", out)
+	}
+	if held.State = pay.PaymentSurplus; newPaymentOut(pay.Link{}, held, telling(held)).Operations != nil {
+		t.Error("what goes back can be captured")
+	}
+	held.Attempts[0].State = pay.AttemptCaptured
+	if out := newPaymentOut(pay.Link{}, held, telling(held)); out.Result.Authorized != 5 {
+		t.Errorf("the rest released: %+v", out)
+	}
 	late := pay.Payment{Attempts: []pay.Attempt{{ID: "a", State: pay.AttemptCaptured, Captured: 5}, {ID: "b", State: pay.AttemptFailed}}}
 	if a := telling(late); a.ID != "a" {
 		t.Errorf("a late success: told by %s", a.ID)
+	}
+}
+
+// TestRefundsOfPayment: what the merchant gave back is listed with its state,
+// and what went back by itself is not.
+func TestRefundsOfPayment(t *testing.T) {
+	a := pay.Attempt{ID: "a", State: pay.AttemptCaptured, Currency: "USD", Captured: 9, Method: pay.MethodCard}
+	p := pay.Payment{State: pay.PaymentApplied, Attempts: []pay.Attempt{a}}
+	states := []pay.RefundState{pay.RefundRequested, pay.RefundSent, pay.RefundUnknown, pay.RefundSucceeded, pay.RefundFailed}
+	for i, s := range states {
+		p.Refunds = append(p.Refunds, pay.Refund{ID: pay.RefundID("r" + strconv.Itoa(i)), Attempt: "a", State: s, Amount: int64(i + 1), CreatedAt: now})
+	}
+	p.Refunds = append(p.Refunds, pay.Refund{ID: "s", Attempt: "a", Surplus: true}, pay.Refund{ID: "o", Attempt: "b"})
+	out := newPaymentOut(pay.Link{}, p, telling(p))
+	if len(out.Refunds) != len(states) || out.Result.Status != payReady {
+		t.Fatalf("%+v", out)
+	}
+	for i, want := range []string{"pending E", "pending E", "pending E", "complete A", "declined D"} {
+		r := out.Refunds[i]
+		if r.Status+" "+r.Code != want || r.ID != "r"+strconv.Itoa(i) || r.Amount != int64(i+1) || r.Currency != "USD" || r.At != "2026-11-21T09:30:15Z" || r.Message == "" {
+			t.Errorf("%s: %+v", states[i], r)
+		}
 	}
 }
 

@@ -307,7 +307,7 @@ func TestErrors(t *testing.T) {
 		code   string
 	}{
 		{pay.ErrUnauthorized, 401, "UNAUTHORIZED"}, {pay.ErrNotFound, 404, "PAYMENT_LINK_NOT_FOUND"}, {web.ErrMethod, 405, "INVALID_REQUEST"},
-		{pay.ErrState("no"), 422, "INVALID_REQUEST"}, {pay.ErrTaken, 422, "INVALID_REQUEST"}, {errDuplicate, 422, "DUPLICATE_REQUEST"},
+		{pay.ErrState("no"), 422, "INVALID_REQUEST"}, {pay.ErrTaken, 422, "INVALID_REQUEST"}, {errDuplicate, 422, "DUPLICATE_REQUEST"}, {pay.ErrKeyBusy, 429, "API_RATE_LIMIT"},
 		{&pay.Error{Kind: pay.TooMany, Code: "rate", RetryAfter: 7}, 429, "API_RATE_LIMIT"}, {errors.New("secret words"), 500, "INTERNAL_ERROR"},
 		{&pay.Error{Kind: pay.Refused, Code: "card_data", Detail: "must not hold card data"}, 400, "INVALID_REQUEST"},
 		{&pay.Error{Kind: pay.Refused, Code: "body_too_large", Detail: "too large"}, 413, "INVALID_REQUEST"},

@@ -179,7 +179,9 @@ func TestManyCaptures(t *testing.T) {
 				}
 				return n.call("PUT", "/api/pay/v1/orders/"+l.OrderID+"/capture", `{"merchant_capture_reference":"`+name+`","capture_amount":{"value":40000,"currency":"INR"}}`)
 			})
-			if count[http.StatusOK]+count[http.StatusUnprocessableEntity] != simultaneous || count[http.StatusOK] == 0 || round == 0 && count[http.StatusOK] != simultaneous {
+			again := count[http.StatusTooManyRequests] // while the first of that name is at it
+			refused := count[http.StatusUnprocessableEntity]
+			if count[http.StatusOK]+refused+again != simultaneous || count[http.StatusOK] == 0 || round == 0 && refused > 0 || round == 1 && again > 0 {
 				t.Errorf("%s: %v", ref, count)
 			}
 			out := one.order(t, l.OrderID)

@@ -1,6 +1,7 @@
 package pinelabs
 
 import (
+	"strconv"
 	"testing"
 
 	"paylink/internal/pay"
@@ -38,6 +39,18 @@ func held(l *pay.Link) []pay.Payment {
 	return payments
 }
 
+// partly is a hold of which a part was captured by the native API, in a state
+// that came after; refunded has gone back since.
+func partly(state pay.AttemptState, refunded int64) func(l *pay.Link) []pay.Payment {
+	return func(l *pay.Link) []pay.Payment {
+		payments := held(l)
+		a := &payments[0].Attempts[0]
+		l.Applied, l.UseCount, l.Refunded = 100000, 1, refunded
+		payments[0].State, a.State, a.Authorized, a.Captured, a.Shares = pay.PaymentApplied, state, 240000, 100000, []int64{100000}
+		return payments
+	}
+}
+
 var situations = []situation{
 	{"nothing tried", tried(), [6]string{"CREATED CREATED", "CREATED CREATED", "CREATED CREATED", "PROCESSED CREATED", "EXPIRED FAILED", "CANCELLED CANCELLED"}},
 	{"opened", func(l *pay.Link) []pay.Payment { l.FirstViewedAt = now; return nil }, [6]string{"CLICKED CREATED", "CLICKED CREATED", "CLICKED CREATED", "PROCESSED CREATED", "EXPIRED FAILED", "CANCELLED CANCELLED"}},
@@ -66,6 +79,16 @@ var situations = []situation{
 	{"captured in part", sums(200000, 40000, 0, false, pay.AttemptCaptured), all("PROCESSED PARTIALLY_CAPTURED")},
 	{"given back in part", sums(240000, 0, 1000, false, pay.AttemptCaptured), all("PROCESSED PARTIALLY_REFUNDED")},
 	{"given back", sums(240000, 0, 240000, false, pay.AttemptCaptured), all("PROCESSED FULLY_REFUNDED")},
+	{"disputed", func(l *pay.Link) []pay.Payment {
+		l.Disputed = 240000
+		return sums(240000, 0, 0, false, pay.AttemptCaptured)(l)
+	}, all("PROCESSED PROCESSED")},
+	{"captured in part, the rest held", partly(pay.AttemptAuthorized, 0), all("PROCESSED PARTIALLY_CAPTURED")},
+	{"captured in part and given back, the rest held", partly(pay.AttemptAuthorized, 100000), all("PROCESSED PARTIALLY_CAPTURED")},
+	{"captured in part, the rest in review", partly(pay.AttemptReview, 0), all("PROCESSED PARTIALLY_CAPTURED")},
+	{"captured in part, the rest released by a cancel", partly(pay.AttemptCaptured, 0), all("PROCESSED PARTIALLY_CAPTURED")},
+	{"captured in part, released and given back in part", partly(pay.AttemptCaptured, 1000), all("PROCESSED PARTIALLY_REFUNDED")},
+	{"captured in part, released and given back", partly(pay.AttemptCaptured, 100000), all("PROCESSED FULLY_REFUNDED")},
 	{"captured in part and given back", sums(200000, 40000, 200000, false, pay.AttemptCaptured), all("PROCESSED FULLY_REFUNDED")},
 }
 
@@ -103,10 +126,32 @@ func TestPaymentStatus(t *testing.T) {
 	}
 }
 
+// What is held is asked for whole until it is over; each capture stands beside
+// it, by our own name where the merchant gave none.
+func TestPaymentOfPieces(t *testing.T) {
+	a := pay.Attempt{
+		State: pay.AttemptAuthorized, Manual: true, Currency: "INR", Requested: 240000, Authorized: 240000, Captured: 150000, Shares: []int64{150000},
+		Captures: []pay.Capture{{Amount: 100000, Reference: "C-1", Operation: "op_1"}, {Amount: 50000, Operation: "op_2"}, {Amount: 7, Surplus: true}},
+	}
+	for state, want := range map[pay.AttemptState]string{
+		pay.AttemptAuthorized: "AUTHORIZED 240000", pay.AttemptReview: "PENDING 240000", pay.AttemptCaptured: "PROCESSED 150000",
+	} {
+		a.State = state
+		out := newPaymentOut(pay.Link{}, pay.Payment{State: pay.PaymentApplied}, a, 0)
+		if got := out.Status + " " + strconv.FormatInt(out.Amount.minor(), 10); got != want {
+			t.Errorf("%s: %s, want %s", state, got, want)
+		}
+		if len(out.Captures) != 2 || out.Captures[0].Reference != "C-1" || out.Captures[1].Reference != "op_2" || out.Captures[1].Amount.minor() != 50000 {
+			t.Errorf("%s: %+v", state, out.Captures)
+		}
+	}
+}
+
 // Receivers of PAYMENT_FAILED look for the reason in the payment.
 func TestErrorDetail(t *testing.T) {
 	for state, want := range map[pay.AttemptState]string{
 		pay.AttemptFailed: "Declined by bank", pay.AttemptCanceled: "Payment cancelled", pay.AttemptVoided: "", pay.AttemptCaptured: "",
+		pay.AttemptAuthExpired: "The authorization has expired",
 	} {
 		got := ""
 		if out := newPaymentOut(pay.Link{}, pay.Payment{}, pay.Attempt{State: state}, 0); out.Error != nil {

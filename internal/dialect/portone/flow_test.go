@@ -214,6 +214,42 @@ func TestTold(t *testing.T) {
 	})
 }
 
+// TestManyRefunds: of 12 refunds of 15.00 at once, in two applications, one
+// fits into 25.00; the others are told that it is too much, or that nothing can
+// be given back.
+func TestManyRefunds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		nodes := []*world{newWorld(t, o), newWorld(t, o)}
+		v := nodes[0].link(t, "R-1", "")
+		paid, err := nodes[0].Card(v.Link, "4242424242424242")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := lastOf(paid)
+		var wg sync.WaitGroup
+		answers := make([]*httptest.ResponseRecorder, 12)
+		for i := range answers {
+			wg.Go(func() {
+				answers[i] = nodes[i%2].call("POST", "/api/refund/"+a.orderRef(v.Link), `{"refund_type":"partial","amount":15}`)
+			})
+		}
+		wg.Wait()
+		made := 0
+		for _, one := range answers {
+			body := one.Body.String()
+			switch {
+			case one.Code == http.StatusOK:
+				made++
+			case one.Code != http.StatusBadRequest || !strings.Contains(body, `"4041"`) && !strings.Contains(body, `"4070"`):
+				t.Errorf("%d %s", one.Code, body)
+			}
+		}
+		if l := nodes[0].view(t, "R-1").Link; made != 1 || l.Refunded != 1500 {
+			t.Errorf("%d refunds, %d given back", made, l.Refunded)
+		}
+	})
+}
+
 // TestEnds: a link that is cancelled, one that expires, and one that expires
 // while a payer is at the bank.
 func TestEnds(t *testing.T) {
