@@ -63,7 +63,7 @@ func TestScript(t *testing.T) {
 	}
 	script := string(raw)
 	for part, want := range map[string]int{
-		"begin;": 1, "commit;": 1, "INSERT INTO links ": 1, "INSERT INTO events ": 1, "INSERT INTO locators ": 1, "INSERT INTO idempotency ": 1,
+		"BEGIN;": 1, "COMMIT;": 1, "INSERT INTO links ": 1, "INSERT INTO events ": 1, "INSERT INTO locators ": 1, "INSERT INTO idempotency ": 1,
 		seen.id: 0, seen.tokenHash: 0, seen.idKey: 0,
 	} {
 		if got := strings.Count(script, part); got != want {
