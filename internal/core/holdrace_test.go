@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -146,6 +147,89 @@ func TestHoldEndedWithMoreTaken(t *testing.T) {
 		w.Clock.Add(2 * time.Hour)
 		work(t, w)
 		wantAttempt(t, w, l.ID, pay.AttemptReview)
+		proven(t, w)
+	})
+}
+
+// A callback about a hold, or about its release, that comes when the hold is
+// long over is no news, and nobody is called for it; one that the hold ran out is.
+func TestLateWordsAboutAHold(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		odds := withOdd(t, w, func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			out := paidIn(o, string(o.Attempt))
+			out.Captured = 0
+			return out, nil
+		})
+		tell := func(a *pay.Attempt, kind pay.OperationKind, result processor.Result, name string) {
+			t.Helper()
+			ops, err := w.Store.OperationsOf(ctx, w.Shop.Tenant, a.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range ops {
+				if o.Kind != kind {
+					continue
+				}
+				raw, err := json.Marshal(processor.Evidence{EventID: name, Key: o.ID, Outcome: processor.Outcome{
+					Result: result, ProcessorRef: a.ProcessorRef, Authorized: 1050, Currency: "USD",
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := odds.Callback(ctx, "odd", w.Shop.Tenant, nil, raw); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		p, err := odds.Card(w.Link(t, func(l *pay.Link) { l.Use.Manual = true }), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Void(ctx, w.Shop, core.VoidPayment{Payment: p.ID}); err != nil {
+			t.Fatal(err)
+		}
+		tell(p.Last(), pay.OpAuthorize, processor.Succeeded, "late hold")
+		tell(p.Last(), pay.OpVoid, processor.Succeeded, "late void")
+		wantAttempt(t, w, p.Link, pay.AttemptVoided)
+
+		if p, err = odds.Card(w.Link(t, func(l *pay.Link) { l.Use.Manual = true }), goodCard); err != nil {
+			t.Fatal(err)
+		}
+		tell(p.Last(), pay.OpAuthorize, processor.Expired, "over")
+		wantAttempt(t, w, p.Link, pay.AttemptAuthExpired)
+		if len(odds.alarms) > 0 {
+			t.Errorf("alarms: %v", odds.alarms)
+		}
+		proven(t, w)
+	})
+}
+
+// Nobody heard that money was held until it was held no more: the attempt is
+// over, and another payer may have its place.
+func TestHoldThatWasNeverHeardOf(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		odds := withOdd(t, w, func(_ context.Context, o processor.Order, asked bool) (processor.Outcome, error) {
+			if !asked {
+				return processor.Outcome{}, errors.New("the answer got lost")
+			}
+			return processor.Outcome{Result: processor.Expired, ProcessorRef: string(o.Attempt), Authorized: o.Amount.Minor, Currency: o.Amount.Currency}, nil
+		})
+		l := w.Link(t, func(l *pay.Link) { l.Use.Manual = true })
+		if _, err := odds.Card(l, goodCard); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(time.Minute)
+		work(t, w)
+		wantAttempt(t, w, l.ID, pay.AttemptAuthExpired)
+		if _, err := odds.Card(l, goodCard); err != nil {
+			t.Errorf("another payer: %v", err)
+		}
+		if odds.alarms["illegal_transition"] > 0 {
+			t.Errorf("alarms: %v", odds.alarms)
+		}
 		proven(t, w)
 	})
 }

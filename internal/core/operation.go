@@ -180,6 +180,9 @@ func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.O
 		if errors.Is(err, pay.ErrLinkChanged) {
 			// Another worker has it, or it is final already. Evidence may still be
 			// news to the attempt, and money that moved is never left out.
+			if toldBefore(tab, j, out) {
+				return nil
+			}
 			if j.Fence == 0 || state == pay.OpSucceeded {
 				return c.apply(tab, j.Operation, out, state)
 			}
@@ -204,6 +207,14 @@ func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.O
 	}
 	c.runNow(ctx, j.Tenant, held.Operations)
 	return nil
+}
+
+// toldBefore reports that an outcome says of a hold, or of its release, no more
+// than is known: an attempt that has moved on since does not come back for it.
+func toldBefore(tab *store.Held, j store.OperationJob, out processor.Outcome) bool {
+	_, a := tab.Attempt(j.Attempt)
+	return a != nil && (j.Kind == pay.OpAuthorize || j.Kind == pay.OpVoid) && j.State == pay.OpSucceeded && out.Result == processor.Succeeded &&
+		(out.Currency == "" || out.Currency == a.Currency) && out.Authorized <= a.Authorized && out.Captured <= a.Captured
 }
 
 // misbound leaves an attempt to a person whose processor named a payment that

@@ -20,6 +20,9 @@ type CreatePayout struct {
 // neither the splits' nor the payers' (M10).
 // Errors: Invalid (currency, amount), insufficient_balance, pay.ErrKeyReused.
 func (c *Core) CreatePayout(ctx context.Context, who pay.Caller, cmd CreatePayout) (p pay.Payout, err error) {
+	if err := cmd.Wish.Validate(); err != nil { // before the database, which cannot hold every text
+		return pay.Payout{}, err
+	}
 	use := keyUse(who, cmd.Key, cmd.Fingerprint, "")
 	fresh := false
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {

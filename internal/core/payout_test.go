@@ -147,6 +147,19 @@ func TestPayoutOfWhatIsSettled(t *testing.T) {
 	})
 }
 
+// A currency that is none is told so, also where the database cannot hold it.
+func TestPayoutInNoCurrency(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		for _, c := range []pay.Currency{"", "usd", "US\x00", "\xff\xfe"} {
+			_, err := w.CreatePayout(context.Background(), w.Shop, core.CreatePayout{Key: "k", Fingerprint: "f", Wish: pay.PayoutWish{Currency: c, Amount: 1}})
+			if pay.KindOf(err) != pay.Invalid {
+				t.Errorf("%q: %v", c, err)
+			}
+		}
+	})
+}
+
 // Twenty at once out of one balance: never more than there is, and exactly
 // what was acknowledged.
 func TestPayoutsAtOnce(t *testing.T) {

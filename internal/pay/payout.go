@@ -44,19 +44,9 @@ type PayoutWish struct {
 	Reference string
 }
 
-// ErrBalance says that there is less to be paid out than was asked for.
-func ErrBalance(left Money) *Error {
-	return &Error{Kind: Conflict, Code: "insufficient_balance", Detail: "at most " + left.String() + " can be paid out now"}
-}
-
-// NewPayout takes money for the merchant out of a purse, with the entries of
-// the ledger that say so.
-// Errors: Invalid (currency, amount), ErrBalance.
-func NewPayout(tenant Tenant, id PayoutID, w PayoutWish, purse Purse, actor string, now time.Time) (Payout, []Entry, error) {
-	limit := purse.Payable()
-	if w.Amount == 0 {
-		w.Amount = min(limit, MaxMinor)
-	}
+// Validate finds what is wrong with the wish, whatever there is to be paid out.
+// Errors: Invalid (currency, amount).
+func (w PayoutWish) Validate() error {
 	var bad Faults
 	if !w.Currency.Known() {
 		bad.Add("currency", "unknown_currency", "must be an ISO 4217 code in capitals")
@@ -67,8 +57,24 @@ func NewPayout(tenant Tenant, id PayoutID, w PayoutWish, purse Purse, actor stri
 	case w.Amount > MaxMinor:
 		bad.Add("amount", "too_large", "must be at most 999999999999")
 	}
-	if err := bad.Err(); err != nil {
+	return bad.Err()
+}
+
+// ErrBalance says that there is less to be paid out than was asked for.
+func ErrBalance(left Money) *Error {
+	return &Error{Kind: Conflict, Code: "insufficient_balance", Detail: "at most " + left.String() + " can be paid out now"}
+}
+
+// NewPayout takes money for the merchant out of a purse, with the entries of
+// the ledger that say so.
+// Errors: Invalid (currency, amount), ErrBalance.
+func NewPayout(tenant Tenant, id PayoutID, w PayoutWish, purse Purse, actor string, now time.Time) (Payout, []Entry, error) {
+	if err := w.Validate(); err != nil {
 		return Payout{}, nil, err
+	}
+	limit := purse.Payable()
+	if w.Amount == 0 {
+		w.Amount = min(limit, MaxMinor)
 	}
 	p := Payout{
 		Tenant: tenant, ID: id, Amount: Money{w.Amount, w.Currency}, Reference: w.Reference, Actor: actor, CreatedAt: now,

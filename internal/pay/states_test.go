@@ -211,10 +211,10 @@ func TestBeginNeedsAnActiveLink(t *testing.T) {
 // known already or cannot matter, "!" refused, "R" to review (INVARIANTS 4).
 var reportMatrix = map[AttemptState]string{
 	//                      cr ra pr un au ca fa cn vo ax re
-	AttemptCreated:        ". + + + + + + + ! ! +",
-	AttemptRequiresAction: "! . + + + + + + ! ! +",
-	AttemptProcessing:     "! + . + + + + ! ! ! +",
-	AttemptUnknown:        "! + . . + + + ! ! ! +",
+	AttemptCreated:        ". + + + + + + + ! + +",
+	AttemptRequiresAction: "! . + + + + + + ! + +",
+	AttemptProcessing:     "! + . + + + + ! ! + +",
+	AttemptUnknown:        "! + . . + + + ! ! + +",
 	AttemptAuthorized:     "! . . . . + ! ! + + +",
 	AttemptCaptured:       "! . . . . . ! ! ! ! !",
 	AttemptFailed:         ". . . . + + . . . . .",

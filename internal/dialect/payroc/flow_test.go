@@ -159,6 +159,44 @@ func TestCapture(t *testing.T) {
 	})
 }
 
+// TestOneCaptureManyCalls: of 12 captures at once with one key, on two nodes,
+// one takes money; the others get its answer, or are told to ask again.
+func TestOneCaptureManyCalls(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		provision(t, w)
+		clients := [2]client{newClient(t, w, testKey), newClient(t, coretest.New(t, o), testKey)}
+		p := paid(t, w, clients[0].create(1, `"authType":"preAuthorization"`), pay.MethodCard, 0, goodCard)
+		var wg sync.WaitGroup
+		answers := make([]*httptest.ResponseRecorder, 12)
+		for i := range answers {
+			wg.Go(func() {
+				r := httptest.NewRequest("POST", "/v1/payments/"+string(p.ID)+"/capture", strings.NewReader(`{"amount":5000}`))
+				r.Header.Set("Authorization", "Bearer "+clients[i%2].token)
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Idempotency-Key", uuidOf(2))
+				answers[i] = httptest.NewRecorder()
+				clients[i%2].h.ServeHTTP(answers[i], r)
+			})
+		}
+		wg.Wait()
+		first := ""
+		for _, a := range answers {
+			busy := a.Code == http.StatusConflict && strings.Contains(a.Body.String(), "idempotency-key-in-use") && a.Header().Get("Retry-After") == "1"
+			switch {
+			case a.Code == http.StatusOK && (first == "" || first == a.Body.String()):
+				first = a.Body.String()
+			case !busy:
+				t.Errorf("%d %s\nand %s", a.Code, a.Body, first)
+			}
+		}
+		v, err := w.Core.Payment(context.Background(), pay.Caller{Tenant: w.Shop.Tenant, Dialect: "native"}, p.ID)
+		if err != nil || first == "" || v.Captured() != 5000 {
+			t.Errorf("captured %d %v", v.Captured(), err)
+		}
+	})
+}
+
 // TestPaymentLists holds every filter against three payments.
 func TestPaymentLists(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, o store.Options) {

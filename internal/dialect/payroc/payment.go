@@ -70,7 +70,8 @@ type refundOut struct {
 	Message  string `json:"responseMessage"`
 }
 
-// said is what became of a payment or a refund, in the words of this wire.
+// said is what became of a payment or a refund, in the words of this wire. Code
+// is A approved, D declined, E taken in and not decided yet; P would be a part.
 type said struct{ status, code, message string }
 
 // refundSaid words a refund.
@@ -110,9 +111,9 @@ var (
 // resultOf words an attempt. States that are not listed were never sent to
 // anyone who could answer: the wire has no payment for them.
 var resultOf = map[pay.AttemptState]said{
-	pay.AttemptProcessing:  {payPending, "P", "Pending"},
-	pay.AttemptUnknown:     {payPending, "P", "Pending"},
-	pay.AttemptReview:      {payPending, "P", "Pending"},
+	pay.AttemptProcessing:  {payPending, "E", "Pending"},
+	pay.AttemptUnknown:     {payPending, "E", "Pending"},
+	pay.AttemptReview:      {payPending, "E", "Pending"},
 	pay.AttemptAuthorized:  {payReady, "A", "Approved"},
 	pay.AttemptCaptured:    {payReady, "A", "Approved"},
 	pay.AttemptFailed:      {payDeclined, "D", "Declined"},
@@ -143,7 +144,7 @@ func newPaymentOut(l pay.Link, p pay.Payment, a *pay.Attempt) paymentOut {
 	}
 	switch {
 	case a.State == pay.AttemptFailed && a.Failure != nil && a.Failure.Code == pay.FailProcessor:
-		out.Result.Code, out.Result.Message = "E", "Error"
+		out.Result.Message = "Error"
 	case p.State == pay.PaymentSurplus && (a.State == pay.AttemptCaptured || a.State == pay.AttemptAuthorized):
 		out.Result.Status = payReversal // it goes back
 	case a.State == pay.AttemptCaptured && !p.SettledAt.IsZero():

@@ -71,9 +71,9 @@ func TestEveryPaymentState(t *testing.T) {
 		{pay.Attempt{State: pay.AttemptCreated}, pay.Payment{}, "", "", ""},
 		{pay.Attempt{State: pay.AttemptRequiresAction}, pay.Payment{}, "", "", ""},
 		{pay.Attempt{State: pay.AttemptCanceled}, pay.Payment{}, "", "", ""},
-		{pay.Attempt{State: pay.AttemptProcessing}, pay.Payment{}, "pending", "P", "sale"},
-		{pay.Attempt{State: pay.AttemptUnknown}, pay.Payment{}, "pending", "P", "sale"},
-		{pay.Attempt{State: pay.AttemptReview}, pay.Payment{}, "pending", "P", "sale"},
+		{pay.Attempt{State: pay.AttemptProcessing}, pay.Payment{}, "pending", "E", "sale"},
+		{pay.Attempt{State: pay.AttemptUnknown}, pay.Payment{}, "pending", "E", "sale"},
+		{pay.Attempt{State: pay.AttemptReview}, pay.Payment{}, "pending", "E", "sale"},
 		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true}, pay.Payment{}, "ready", "A", "preAuthorization"},
 		{pay.Attempt{State: pay.AttemptCaptured, Manual: true}, pay.Payment{}, "ready", "A", "preAuthorizationCompletion"},
 		{pay.Attempt{State: pay.AttemptCaptured}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "sale"},
@@ -82,10 +82,10 @@ func TestEveryPaymentState(t *testing.T) {
 		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "preAuthorization"},
 		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied, SettledAt: now}, "ready", "A", "preAuthorization"},
 		{pay.Attempt{State: pay.AttemptAuthorized, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentSurplus}, "reversal", "A", "preAuthorization"},
-		{pay.Attempt{State: pay.AttemptReview, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied}, "pending", "P", "preAuthorization"},
+		{pay.Attempt{State: pay.AttemptReview, Manual: true, Captured: 5}, pay.Payment{State: pay.PaymentApplied}, "pending", "E", "preAuthorization"},
 		{pay.Attempt{State: pay.AttemptCaptured, Captured: 5, Disputed: 5}, pay.Payment{State: pay.PaymentApplied}, "ready", "A", "sale"},
 		{pay.Attempt{State: pay.AttemptFailed}, pay.Payment{}, "declined", "D", "sale"},
-		{pay.Attempt{State: pay.AttemptFailed, Failure: &pay.Failure{Code: pay.FailProcessor}}, pay.Payment{}, "declined", "E", "sale"},
+		{pay.Attempt{State: pay.AttemptFailed, Failure: &pay.Failure{Code: pay.FailProcessor}}, pay.Payment{}, "declined", "D", "sale"},
 		{pay.Attempt{State: pay.AttemptVoided, Manual: true}, pay.Payment{}, "reversal", "A", "preAuthorization"},
 		{pay.Attempt{State: pay.AttemptAuthExpired, Manual: true}, pay.Payment{}, "expired", "A", "preAuthorization"},
 	} {
@@ -101,6 +101,10 @@ func TestEveryPaymentState(t *testing.T) {
 		if out.Result.Status != c.status || out.Result.Code != c.code || out.Result.Type != c.result || out.Card.Type != "MASTERCARD" || out.Card.Number != "************4444" {
 			t.Errorf("%s: %+v %+v", c.attempt.State, out.Result, out.Card)
 		}
+	}
+	broken := pay.Payment{Attempts: []pay.Attempt{{State: pay.AttemptFailed, Failure: &pay.Failure{Code: pay.FailProcessor}}}}
+	if out := newPaymentOut(pay.Link{}, broken, telling(broken)); out.Result.Message != "Error" {
+		t.Errorf("the processor failed: %+v", out.Result)
 	}
 	held := pay.Payment{State: pay.PaymentApplied, Attempts: []pay.Attempt{{State: pay.AttemptAuthorized, Manual: true, Authorized: 9, Captured: 5}}}
 	if out := newPaymentOut(pay.Link{}, held, telling(held)); !slices.Equal(out.Operations, []string{"capture"}) || out.Result.Authorized != 9 {
