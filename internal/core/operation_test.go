@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"paylink/internal/core"
 	"paylink/internal/core/coretest"
 	"paylink/internal/pay"
 	"paylink/internal/store"
@@ -123,6 +124,27 @@ func TestPreparedIsDone(t *testing.T) {
 			w.Clock.Add(21 * time.Second)
 			work(t, w)
 			wantAttempt(t, w, l.ID, want)
+		}
+	})
+}
+
+// However often a payer gives a payment up, it is called off once.
+func TestAbandonedManyTimes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		l := w.Link(t, nil)
+		p, err := w.StartPayment(ctx, core.StartPayment{Token: l.Token, Method: pay.MethodBankRedirect, Fields: map[string]string{"bank": "test_bank_a"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		prepare(t, w, l.ID, func(tab *pay.Tab) error { return tab.Abandon(p.ID) }) // its worker died
+		for range 3 {
+			if _, err := w.AbandonPayment(ctx, l.Token, p.ID, "req_1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ops, err := w.Store.OperationsOf(ctx, w.Shop.Tenant, p.Last().ID); err != nil || len(ops) != 2 {
+			t.Errorf("%d operations, %v", len(ops), err)
 		}
 	})
 }

@@ -241,7 +241,12 @@ func (c *Core) AbandonPayment(ctx context.Context, token string, id pay.PaymentI
 	if err != nil {
 		return pay.Payment{}, err
 	}
-	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, requestID, func(_ *store.Tx, tab *store.Held) error {
+	held, err := c.change(ctx, name.Tenant, name.ID, pay.ActorPayer, requestID, func(tx *store.Tx, tab *store.Held) error {
+		if err := idle(ctx, tx, &tab.Tab, id); pay.KindOf(err) == pay.Conflict {
+			return nil // it is called off already
+		} else if err != nil {
+			return err
+		}
 		return tab.Abandon(id)
 	}, id)
 	if err != nil {

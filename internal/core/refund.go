@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 
 	"paylink/internal/pay"
 	"paylink/internal/store"
@@ -72,33 +73,48 @@ func (c *Core) SimulateSettlement(ctx context.Context, who pay.Caller, id pay.Li
 	if err := testOnly(who); err != nil {
 		return LinkView{}, err
 	}
-	if _, err := c.Link(ctx, who, id); err != nil {
-		return LinkView{}, err
+	v, err := c.Link(ctx, who, id)
+	if err != nil {
+		return v, err
 	}
-	held, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
-		settled := false
+	var open []pay.PaymentID
+	for _, p := range v.Payments {
+		if p.State == pay.PaymentApplied && p.SettledAt.IsZero() {
+			open = append(open, p.ID)
+		}
+	}
+	if len(open) == 0 {
+		return v, pay.ErrState("the link has no money that is still to be settled")
+	}
+	for batch := range slices.Chunk(open, fundsBatch) {
+		if err := c.settleFunds(ctx, who, id, batch); err != nil {
+			return v, err
+		}
+	}
+	return c.Link(ctx, who, id)
+}
+
+// fundsBatch is how many payments are settled together in test mode.
+const fundsBatch = 100
+
+func (c *Core) settleFunds(ctx context.Context, who pay.Caller, id pay.LinkID, payments []pay.PaymentID) error {
+	_, err := c.change(ctx, who.Tenant, id, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
 		for _, p := range tab.Payments {
-			if p.State == pay.PaymentApplied && p.SettledAt.IsZero() {
-				lines, err := tx.SettlementsOf(ctx, tab.Link.Tenant, tab.Link.ID, p.ID)
-				if err != nil {
-					return err
-				}
-				tab.Lines = append(tab.Lines, lines...)
-				if err := tab.SettleFunds(p.ID); err != nil {
-					return err
-				}
-				settled = true
+			if !slices.Contains(payments, p.ID) || p.State != pay.PaymentApplied || !p.SettledAt.IsZero() {
+				continue
+			}
+			lines, err := tx.SettlementsOf(ctx, tab.Link.Tenant, tab.Link.ID, p.ID)
+			if err != nil {
+				return err
+			}
+			tab.Lines = append(tab.Lines, lines...)
+			if err := tab.SettleFunds(p.ID); err != nil {
+				return err
 			}
 		}
-		if !settled {
-			return pay.ErrState("the link has no money that is still to be settled")
-		}
 		return nil
-	})
-	if err != nil {
-		return LinkView{}, err
-	}
-	return LinkView{held.Link, held.Payments}, nil
+	}, payments...)
+	return err
 }
 
 func testOnly(who pay.Caller) error {

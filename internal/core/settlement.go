@@ -117,8 +117,18 @@ func (c *Core) settleRow(ctx context.Context, who pay.Caller, row settledRow) (R
 	return r, nil
 }
 
-// movement finds what a row names. Errors: pay.ErrNotFound.
+// movement finds what a row names, which must be of the row's kind.
+// Errors: pay.ErrNotFound.
 func (c *Core) movement(ctx context.Context, t pay.Tenant, row settledRow) (string, error) {
+	name, err := c.named(ctx, t, row)
+	kind, _, _ := strings.Cut(name, ":")
+	if err == nil && row.Kind != processor.SettledReversal && kind != string(row.Kind) {
+		err = pay.ErrNotFound
+	}
+	return name, err
+}
+
+func (c *Core) named(ctx context.Context, t pay.Tenant, row settledRow) (string, error) {
 	ref, refund := row.Reference, row.Kind == processor.SettledRefund
 	switch {
 	case row.Kind == processor.SettledDispute || row.Kind == processor.SettledDisputeReversal:

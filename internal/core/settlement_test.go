@@ -331,3 +331,42 @@ func TestSettlementsOfOldMoney(t *testing.T) {
 		proven(t, w)
 	})
 }
+
+// In test mode all payments of a link are settled at once, not the newest alone.
+func TestSimulatedSettlementOfMany(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		l := w.Link(t, func(l *pay.Link) { l.Use.Max = 0 })
+		for range 3 {
+			if _, err := w.Card(l, goodCard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if v, err := w.SimulateSettlement(ctx, w.Shop, l.ID); err != nil || v.Link.Settled != 3150 {
+			t.Errorf("%d settled, %v", v.Link.Settled, err)
+		}
+		if _, err := w.SimulateSettlement(ctx, w.Shop, l.ID); pay.KindOf(err) != pay.Conflict {
+			t.Errorf("once more: %v", err)
+		}
+		proven(t, w)
+	})
+}
+
+// A row settles what its type says it is of, and nothing else.
+func TestRowOfAnotherType(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		p, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, r, err := w.Refund(context.Background(), w.Shop, core.RefundPayment{Wish: pay.RefundWish{Payment: p.ID, Amount: 100}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := reportHead + "capture,sandbox," + string(r.ID) + ",1.00,USD,,\n" + "refund,sandbox," + string(p.Last().ID) + ",10.50,USD,,\n"
+		if got, _ := imported(t, w, report); got != "2 unknown, 3 unknown" {
+			t.Error(got)
+		}
+	})
+}

@@ -210,3 +210,20 @@ func TestManySmallParts(t *testing.T) {
 	p.captured(id, 1050-maxPaidParts+1)
 	p.want("all parts", LinkCompleted, 1050, 0, 0)
 }
+
+// What is left of a hold is over, and more was taken of it than we know: that is
+// a person's to look up (5.7).
+func TestHoldEndsWithMoreTaken(t *testing.T) {
+	for _, end := range []AttemptState{AttemptVoided, AttemptAuthExpired} {
+		for known, want := range map[int64]AttemptState{500: AttemptCaptured, 300: AttemptReview} {
+			p := newPlay(t, func(l *Link) { l.Use.Manual = true })
+			_, a := p.begin(Begin{})
+			p.told(a, Report{State: AttemptAuthorized, Authorized: 1050})
+			p.told(a, Report{State: AttemptAuthorized, Authorized: 1050, Operation: "op_1", Taken: known, Captured: known})
+			p.told(a, Report{State: end, Captured: 500})
+			if _, have := p.Attempt(a); have.State != want || have.Captured != known {
+				t.Errorf("%s with 500 taken, %d known: %+v", end, known, have)
+			}
+		}
+	}
+}
