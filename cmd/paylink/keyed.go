@@ -47,7 +47,7 @@ func fingerprint(words ...string) string {
 func again(err error, key string) error {
 	switch pay.KindOf(err) {
 	case pay.Internal, pay.Unavailable, pay.KeyBusy, pay.TooMany:
-		return fmt.Errorf("%s\nIt may be done or under way all the same. Give the same command with --key %s to learn what became of it; it is not done twice.", explain(err), key)
+		return fmt.Errorf("%s\nIt may be done or under way all the same. Give the same command with --key %s to learn what became of it; it is not done twice", explain(err), key)
 	}
 	return err
 }
