@@ -91,7 +91,9 @@ func TestHoldsRunOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Clock.Add(7*24*time.Hour - time.Minute)
-		work(t, w)
+		if early, err := w.ClaimOperations(ctx, 5); err != nil || len(early) != 0 {
+			t.Fatalf("asked before its time: %+v %v", early, err)
+		}
 		if p, err := w.Payment(ctx, w.Shop, none.ID); err != nil || p.Last().State != pay.AttemptAuthorized {
 			t.Fatalf("before its time: %+v %v", p, err)
 		}
