@@ -192,9 +192,12 @@ func TestVerifyFinds(t *testing.T) {
 	tables := []string{"links", "payments", "attempts", "operations", "entries", "settlements", "payouts", "purses", "events", "deliveries", "locators"}
 	storetest.Each(t, func(t *testing.T, o store.Options) {
 		w := busyWorld(t, o)
+		var keep, restore []string
 		for _, table := range tables {
-			storetest.Tamper(t, o, `CREATE TABLE kept_`+table+` AS SELECT * FROM `+table)
+			keep = append(keep, `CREATE TABLE kept_`+table+` AS SELECT * FROM `+table)
+			restore = append(restore, `DELETE FROM `+table, `INSERT INTO `+table+` SELECT * FROM kept_`+table)
 		}
+		storetest.Tamper(t, o, keep...)
 		for _, c := range slices.Concat(tampering, tamperingMoney, tamperingPayouts) {
 			t.Run(c.name, func(t *testing.T) {
 				storetest.Tamper(t, o, c.sql)
@@ -203,9 +206,7 @@ func TestVerifyFinds(t *testing.T) {
 				if !errors.As(err, &breach) || breach.Rule != c.rule || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("got %v, want a breach of %s that says %q", err, c.rule, c.says)
 				}
-				for _, table := range tables {
-					storetest.Tamper(t, o, `DELETE FROM `+table, `INSERT INTO `+table+` SELECT * FROM kept_`+table)
-				}
+				storetest.Tamper(t, o, restore...)
 			})
 		}
 		if _, err := w.Verify(context.Background(), quiet); err != nil {
