@@ -13,6 +13,8 @@ import (
 	"paylink/internal/core"
 	"paylink/internal/core/coretest"
 	"paylink/internal/method"
+	"paylink/internal/method/bankredirect"
+	"paylink/internal/method/banktransfer"
 	bycard "paylink/internal/method/card"
 	"paylink/internal/pay"
 	"paylink/internal/processor"
@@ -91,8 +93,9 @@ func withDriver(t *testing.T, w *coretest.World, d processor.Driver) *oddWorld {
 	}
 	odds := &oddWorld{World: w, alarms: map[string]int{}}
 	w.Core = core.New(core.Options{
-		Store: w.Store, Keys: keys, Processors: []processor.Driver{d}, Methods: []method.Method{bycard.Method},
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://pay.test", CheckURL: w.Egress.CheckURL,
+		Store: w.Store, Keys: keys, Processors: []processor.Driver{d},
+		Methods: []method.Method{bycard.Method, bankredirect.Method, banktransfer.Method},
+		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://pay.test", CheckURL: w.Egress.CheckURL,
 		Metrics: core.Metrics{Alarm: odds.alarm},
 	})
 	return odds

@@ -10,6 +10,7 @@ import (
 	"paylink/internal/core"
 	"paylink/internal/core/coretest"
 	"paylink/internal/pay"
+	"paylink/internal/processor"
 	"paylink/internal/store"
 	"paylink/internal/store/storetest"
 )
@@ -171,5 +172,78 @@ func TestCapturesAtOnce(t *testing.T) {
 			t.Fatalf("%d acknowledged, the payment is %+v %v", sum, p, err)
 		}
 		proven(t, w)
+	})
+}
+
+// A hold that its processor keeps longer than it said is asked about again,
+// and one that it will not say anything of is a person's to look at, 72 hours
+// after its time (P3).
+func TestHoldKeptLonger(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		var said processor.Result
+		asked := 0
+		base := coretest.New(t, o)
+		until := base.Clock.Now().Add(time.Hour)
+		w := withOdd(t, base, func(_ context.Context, o processor.Order, question bool) (processor.Outcome, error) {
+			out := paidIn(o, "held")
+			out.Captured, out.HoldUntil = 0, until
+			if question {
+				asked++
+				out.Result = said
+			}
+			return out, nil
+		})
+		p, err := w.Card(w.Link(t, manual), goodCard)
+		if err != nil || p.Last().State != pay.AttemptAuthorized {
+			t.Fatalf("authorized: %+v %v", p, err)
+		}
+		said = processor.Succeeded // held still
+		for i, wait := range []time.Duration{time.Hour, 2 * time.Second, 5 * time.Second} {
+			w.Clock.Add(wait)
+			work(t, base)
+			if asked != i+1 {
+				t.Fatalf("asked %d times after %d waits", asked, i+1)
+			}
+		}
+		if p, err = w.Payment(context.Background(), w.Shop, p.ID); err != nil || p.Last().State != pay.AttemptAuthorized {
+			t.Fatalf("held still: %+v %v", p, err)
+		}
+		for range 2 {
+			w.Clock.Add(71 * time.Hour)
+			work(t, base)
+			said = processor.Unknown // the first time: held still
+			if p, err = w.Payment(context.Background(), w.Shop, p.ID); err != nil || p.Last().State != pay.AttemptAuthorized || w.alarms["operation_unresolved"] != 0 {
+				break
+			}
+		}
+		if p.Last().State != pay.AttemptReview || w.alarms["operation_unresolved"] != 1 {
+			t.Fatalf("%+v %v; the alarms are %v", p, err, w.alarms)
+		}
+	})
+}
+
+// Where a processor allows one capture the rest cannot be kept.
+func TestOneCaptureOnly(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			out := paidIn(o, "held")
+			if o.Kind == pay.OpAuthorize {
+				out.Captured = 0
+			}
+			return out, nil
+		})
+		ctx := context.Background()
+		p, err := w.Card(w.Link(t, manual), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := core.CapturePayment{Key: "k", Fingerprint: "f", Payment: p.ID, Amount: 400, Keep: true}
+		if _, err := w.Capture(ctx, w.Shop, cmd); pay.KindOf(err) != pay.Invalid {
+			t.Errorf("a part to be kept: %v", err)
+		}
+		cmd.Keep = false
+		if p, err = w.Capture(ctx, w.Shop, cmd); err != nil || p.Captured() != 400 || p.Last().State != pay.AttemptCaptured {
+			t.Errorf("a part: %+v %v", p, err)
+		}
 	})
 }

@@ -95,3 +95,34 @@ func TestDisabledEndpointCatchesUp(t *testing.T) {
 		}
 	})
 }
+
+// A key answers for as long as it was promised, and longer while what it began
+// is not over (I6).
+func TestKeysAreKept(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		const month = 30 * 24 * time.Hour
+		link := func(key string) pay.LinkID {
+			t.Helper()
+			l := pay.Link{Price: pay.Price{Currency: "USD", Amount: 1050}, Use: pay.Use{Max: 1}, Description: key}
+			made, err := w.CreateLink(ctx, w.Shop, core.CreateLink{Key: key, Fingerprint: "f", Link: l})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return made.Link.ID
+		}
+		over, open := link("over"), link("open")
+		prepare(t, w, open, func(tab *pay.Tab) error {
+			_, _, err := tab.Begin(pay.Begin{Method: pay.MethodCard, Processor: "sandbox", Fields: map[string]string{"card": goodCard}})
+			return err
+		})
+		w.Clock.Add(month)
+		if err := w.Prune(ctx, month); err != nil || link("over") != over || link("open") != open {
+			t.Fatalf("after a month: %v", err)
+		}
+		w.Clock.Add(time.Second)
+		if err := w.Prune(ctx, month); err != nil || link("over") == over || link("open") != open {
+			t.Fatalf("after more: %v", err)
+		}
+	})
+}

@@ -253,7 +253,8 @@ func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) 
 	if j.DueAt.After(begun) {
 		begun = j.DueAt
 	}
-	if now.Sub(begun) > queryFor {
+	held := j.Kind == pay.OpQuery && out.Result == processor.Pending // longer than was said: nothing is unknown
+	if now.Sub(begun) > queryFor && !held {
 		c.metrics.Alarm("operation_unresolved")
 		return pay.OpUnknown, time.Time{}
 	}
@@ -314,6 +315,9 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		}
 		if out.Result != processor.Succeeded {
 			return nil // the attempt is still what it was
+		}
+		if a.State == pay.AttemptUnknown || a.State == pay.AttemptProcessing {
+			return nil // the question about it tells what there was to be called off
 		}
 		if o.Kind == pay.OpVoid && a.State != pay.AttemptAuthorized {
 			r.State = pay.AttemptCanceled

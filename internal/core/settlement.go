@@ -170,7 +170,7 @@ func (c *Core) captureBy(ctx context.Context, t pay.Tenant, o pay.Operation) (st
 	}
 	if a := p.Attempt(o.Attempt); a != nil {
 		for i, taken := range a.Captures {
-			if taken.Operation == o.ID || o.Kind == pay.OpSale {
+			if taken.Operation == o.ID || taken.Operation == "" || o.Kind == pay.OpSale { // empty: the last, by a person's word
 				return pay.CaptureOf(a.ID, i+1), nil
 			}
 		}

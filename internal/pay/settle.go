@@ -161,8 +161,9 @@ func steps(from, to AttemptState) []AttemptState {
 
 // Unresolved gives an attempt to a person when nobody could learn what became
 // of an operation of a kind (P3): where that was to begin it, and where it was
-// to take or release what is held, for nothing else may be done to it until
-// that is known. One that waits for its payer goes on waiting.
+// to take or release what is held or to ask whether it is held still, for
+// nothing else may be done to it until that is known. One that waits for its
+// payer goes on waiting.
 func (t *Tab) Unresolved(id AttemptID, kind OperationKind) error {
 	p, a := t.Attempt(id)
 	if a == nil {
@@ -170,7 +171,7 @@ func (t *Tab) Unresolved(id AttemptID, kind OperationKind) error {
 	}
 	switch {
 	case a.State == AttemptUnknown || a.State == AttemptProcessing:
-	case a.State == AttemptAuthorized && (kind == OpCapture || kind == OpVoid):
+	case a.State == AttemptAuthorized && (kind == OpCapture || kind == OpVoid || kind == OpQuery):
 	default:
 		return nil
 	}

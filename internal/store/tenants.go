@@ -115,12 +115,15 @@ func (tx *Tx) DropLocator(ctx context.Context, kind, hash string, l Locator) err
 	return err
 }
 
-// Prune forgets expired locators and idempotency keys older than keep.
+// Prune forgets expired locators, and idempotency keys older than keep whose
+// link has no operation that is still asked about (I6).
 func (tx *Tx) Prune(ctx context.Context, keep time.Duration) error {
 	if _, err := tx.exec(ctx, `DELETE FROM locators WHERE expires_at > 0 AND expires_at < $1`, us(tx.now)); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, `DELETE FROM idempotency WHERE created_at < $1`, us(tx.now.Add(-keep)))
+	_, err := tx.exec(ctx, `
+		DELETE FROM idempotency WHERE created_at < $1
+			AND (merchant, mode, link) NOT IN (SELECT merchant, mode, link FROM operations WHERE due_at IS NOT NULL)`, us(tx.now.Add(-keep)))
 	return err
 }
 

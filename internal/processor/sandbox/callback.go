@@ -36,6 +36,7 @@ type news struct {
 	Result     string          `json:"result"`            // "succeeded" or "failed"
 	Dispute    *disputeNews    `json:"dispute,omitempty"` // in place of Key and Result
 	Authorized int64           `json:"authorized"`
+	HoldUntil  time.Time       `json:"hold_until,omitzero"` // of an authorization
 	Captured   int64           `json:"captured"`
 	Currency   pay.Currency    `json:"currency"`
 	Failure    string          `json:"failure,omitempty"`
@@ -47,8 +48,8 @@ func (d *Driver) report(ctx context.Context, p processor.SandboxPayment) error {
 	out := d.started(p)
 	n := news{
 		ID: "sbxe_" + hex.EncodeToString(d.mac("event", p.Tenant, []byte(p.Ref))[:16]), Merchant: p.Tenant.Merchant, Mode: p.Tenant.Mode,
-		Key: p.StartKey, Ref: p.Ref, Result: resultOf(p.State), Authorized: out.Authorized, Captured: out.Captured,
-		Currency: out.Currency, Instrument: out.Instrument,
+		Key: p.StartKey, Ref: p.Ref, Result: resultOf(p.State), Authorized: out.Authorized, HoldUntil: out.HoldUntil,
+		Captured: out.Captured, Currency: out.Currency, Instrument: out.Instrument,
 	}
 	if out.Failure != nil {
 		n.Result, n.Failure = "failed", out.Failure.Code
@@ -110,7 +111,7 @@ func evidence(t pay.Tenant, raw []byte) (processor.Evidence, error) {
 		return processor.Evidence{}, pay.ErrUnauthorized
 	}
 	out := processor.Outcome{
-		ProcessorRef: n.Ref, Authorized: n.Authorized, Captured: n.Captured, Currency: n.Currency, Instrument: n.Instrument,
+		ProcessorRef: n.Ref, Authorized: n.Authorized, HoldUntil: n.HoldUntil, Captured: n.Captured, Currency: n.Currency, Instrument: n.Instrument,
 	}
 	switch n.Result {
 	case "succeeded":

@@ -218,6 +218,9 @@ func TestPages(t *testing.T) {
 			if got.Result != c.result || got.Authorized != c.authorized || got.Captured != c.captured || got.ProcessorRef != out.ProcessorRef || c.failure != "" && got.Failure.Code != c.failure {
 				t.Errorf("%s: %+v", name, got)
 			}
+			if got.HoldUntil.IsZero() == (c.o.Kind == pay.OpAuthorize) {
+				t.Errorf("%s: held until %v", name, got.HoldUntil)
+			}
 		}
 		if ev.Key != c.o.Key || len(b.bodies) != 3 {
 			t.Errorf("%s: evidence %+v after %d reports", name, ev, len(b.bodies))
