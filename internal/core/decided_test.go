@@ -14,11 +14,13 @@ import (
 	"paylink/internal/store/storetest"
 )
 
-// moody is the sandbox that leaves questions without an answer or tells of
-// captures that more was taken, as a test wants it.
+// moody is the sandbox that leaves out answers, or tells more than is true, as
+// a test wants it.
 type moody struct {
 	*sandbox.Driver
-	silent bool
+	silent bool  // questions stay without an answer
+	lost   bool  // releases do
+	over   bool  // a question about a hold is told that it ran out
 	more   int64 // minor units
 }
 
@@ -26,7 +28,19 @@ func (d *moody) Query(ctx context.Context, o processor.Order) (processor.Outcome
 	if d.silent {
 		return processor.Outcome{}, errSilence
 	}
-	return d.Driver.Query(ctx, o)
+	out, err := d.Driver.Query(ctx, o)
+	if d.over && o.Kind == pay.OpAuthorize {
+		out.Result = processor.Expired
+	}
+	return out, err
+}
+
+func (d *moody) Void(ctx context.Context, o processor.Order) (processor.Outcome, error) {
+	out, err := d.Driver.Void(ctx, o)
+	if d.lost {
+		return processor.Outcome{}, errSilence
+	}
+	return out, err
 }
 
 func (d *moody) Capture(ctx context.Context, o processor.Order) (processor.Outcome, error) {
@@ -88,6 +102,38 @@ func TestUnknownIsCalledOff(t *testing.T) {
 		w.Clock.Add(time.Minute)
 		work(t, w)
 		wantAttempt(t, w, l.ID, pay.AttemptFailed)
+		if odds.alarms["illegal_transition"] != 0 {
+			t.Errorf("alarms: %v", odds.alarms)
+		}
+		verified(t, w)
+	})
+}
+
+// The rest of a hold is released and runs out, and we hear of the second first:
+// the release is no news any more.
+func TestReleaseOfWhatRanOut(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := context.Background()
+		w := coretest.New(t, o)
+		d := &moody{Driver: w.Sandbox, lost: true, over: true}
+		odds := withDriver(t, w, d)
+		l := w.Link(t, manual)
+		p, err := w.Card(l, "4000000000000770") // held for 30 s
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Capture(ctx, w.Shop, core.CapturePayment{Payment: p.ID, Amount: 300, Keep: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(29 * time.Second)
+		if _, err := w.Void(ctx, w.Shop, core.VoidPayment{Payment: p.ID}); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Add(time.Second)
+		work(t, w)
+		wantAttempt(t, w, l.ID, pay.AttemptCaptured)
+		w.Clock.Add(time.Minute)
+		work(t, w)
 		if odds.alarms["illegal_transition"] != 0 {
 			t.Errorf("alarms: %v", odds.alarms)
 		}

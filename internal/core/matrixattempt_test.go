@@ -35,7 +35,8 @@ var attempts = stage{
 const nothing = ".  .  .  .  .  .  .  .  .  .  ."
 
 // attemptWords are all that a processor can say about an attempt. From voided
-// money goes to a person; of a call that came to nothing the attempt stays.
+// money goes to a person; of a call that came to nothing the attempt stays. The
+// capture of one that is captured names no operation, as a person's word.
 var attemptWords = []word{
 	//    cr ra pr un au ca fa cn vo ax re
 	says("un un un .  .  .  .  .  .  .  .", pay.OpAuthorize, processor.Unknown, pay.AttemptUnknown),
@@ -51,9 +52,9 @@ var attemptWords = []word{
 	says("ax ax ax ax ax !  .  .  .  .  .", pay.OpSale, processor.Expired, pay.AttemptAuthExpired),
 	says("ra .  ra ra .  .  .  .  .  .  .", pay.OpSale, processor.NeedsAction, pay.AttemptRequiresAction),
 	says("pr pr .  .  .  .  .  .  .  .  .", pay.OpSale, processor.Pending, pay.AttemptProcessing),
-	says("ca ca ca ca ca !  ca ca re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptCaptured),            // ca: more than there was
-	says("au au au au au !  au au re au .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(), // likewise
-	says("cn cn !  !  vo !  .  .  .  .  .", pay.OpVoid, processor.Succeeded, pay.AttemptCanceled),
+	says("ca ca ca ca ca .  ca ca re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptCaptured),            // ca: more than there was
+	says("au au au au au .  au au re au .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(), // likewise
+	says("cn cn .  .  vo !  .  .  .  .  .", pay.OpVoid, processor.Succeeded, pay.AttemptCanceled),
 	says(nothing, pay.OpCapture, processor.Unknown, ""),
 	says(nothing, pay.OpCapture, processor.Failed, ""),
 	says(nothing, pay.OpCapture, processor.Expired, ""),

@@ -316,10 +316,10 @@ func (c *Core) apply(tab *store.Held, o pay.Operation, out processor.Outcome, st
 		if out.Result != processor.Succeeded {
 			return nil // the attempt is still what it was
 		}
-		if a.State == pay.AttemptUnknown || a.State == pay.AttemptProcessing {
+		if o.Kind == pay.OpVoid && (a.State == pay.AttemptUnknown || a.State == pay.AttemptProcessing) {
 			return nil // the question about it tells what there was to be called off
 		}
-		if o.Kind == pay.OpVoid && a.State != pay.AttemptAuthorized {
+		if o.Kind == pay.OpVoid && a.State != pay.AttemptAuthorized && a.State != pay.AttemptCaptured { // captured: the rest ran out before
 			r.State = pay.AttemptCanceled
 		}
 	}

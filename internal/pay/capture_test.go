@@ -195,6 +195,29 @@ func TestDecideTheRest(t *testing.T) {
 	}
 }
 
+// What a person has written down is no news when the processor tells of it at
+// last; that there was more is.
+func TestDecidedCaptureIsToldAgain(t *testing.T) {
+	p := newPlay(t, func(l *Link) { l.Use.Manual = true })
+	_, id := p.hold()
+	p.take(id, "op_1", 400, false)
+	late := Report{State: AttemptAuthorized, Operation: "op_2", Authorized: 1050, Captured: 705, Taken: 300}
+	p.told(id, late)
+	if err := p.Decide(Decision{Attempt: id, Outcome: AttemptCaptured, Amount: 700, Reason: "seen at the processor"}); err != nil {
+		t.Fatal(err)
+	}
+	events := len(p.Events)
+	late.Captured = 700
+	p.told(id, late)
+	if len(p.Events) != events {
+		t.Errorf("told again: %+v", p.Events[events:])
+	}
+	late.Captured = 705
+	if err := p.Settle(id, late); KindOf(err) != Conflict {
+		t.Errorf("more than was decided: %v", err)
+	}
+}
+
 // A link that is paid in parts can be paid to the end, however small they are:
 // at last the next part is all that is left.
 func TestManySmallParts(t *testing.T) {

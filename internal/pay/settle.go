@@ -90,7 +90,10 @@ func (t *Tab) stale(a *Attempt, r Report) bool {
 	if a.State == AttemptReview {
 		return true
 	}
-	if r.Taken > 0 && slices.ContainsFunc(a.Captures, func(c Capture) bool { return c.Operation == r.Operation }) {
+	known := func(c Capture) bool { // by a person's word, too, who names no operation
+		return c.Operation == r.Operation || c.Operation == "" && r.Captured <= a.Captured
+	}
+	if r.Taken > 0 && slices.ContainsFunc(a.Captures, known) {
 		return true
 	}
 	if r.State == a.State {
