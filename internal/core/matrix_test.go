@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,8 @@ type matrix struct {
 	rows   *storetest.Rows
 	answer func(o processor.Order) (processor.Outcome, error) // the processor's, to this pair
 	pairs  int
+	every  int // 1: all pairs are played; n: one in n, drawn anew each time
+	lot    int
 }
 
 // stage is one kind of subject, with the states it can be brought to.
@@ -75,7 +78,11 @@ func (chatty) Capabilities(pay.MethodID) (processor.Capabilities, bool) {
 
 func newMatrix(t *testing.T, o store.Options) *matrix {
 	t.Helper()
-	m := &matrix{t: t}
+	m := &matrix{t: t, every: 1}
+	if o.URL != "" { // SQLite plays all of them every time
+		m.every = rounds(3, 1)
+		m.lot = rand.IntN(m.every)
+	}
 	m.oddWorld = withDriver(t, coretest.New(t, o), chatty{odd{func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
 		return m.answer(o)
 	}}})
@@ -114,7 +121,9 @@ func (m *matrix) play(st stage, causes []cause) {
 			if c.word != nil && c.word.turn > 0 && c.word.turn != 1+i%2 {
 				continue
 			}
-			m.pair(st, c, state, marks[i], codes[marks[i]])
+			if m.lot++; m.lot%m.every == 0 {
+				m.pair(st, c, state, marks[i], codes[marks[i]])
+			}
 		}
 	}
 	_, err := m.Verify(context.Background(), quiet)
