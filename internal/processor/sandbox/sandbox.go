@@ -299,10 +299,12 @@ func (d *Driver) started(p processor.SandboxPayment) processor.Outcome {
 	switch p.State {
 	case processor.SandboxWaiting:
 		out.Result, out.Action = processor.NeedsAction, d.action(p)
-	case processor.SandboxAuthorized, processor.SandboxCaptured, processor.SandboxVoided:
+	case processor.SandboxAuthorized, processor.SandboxCaptured:
 		if out.Result = processor.Succeeded; d.over(p) {
 			out.Result = processor.Expired
 		}
+	case processor.SandboxVoided: // held no more
+		out.Result = processor.Expired
 	case processor.SandboxCanceled:
 		out.Result, out.Failure = processor.Failed, &pay.Failure{Code: pay.FailCanceled}
 	case processor.SandboxFailed:
