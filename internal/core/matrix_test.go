@@ -78,11 +78,8 @@ func (chatty) Capabilities(pay.MethodID) (processor.Capabilities, bool) {
 
 func newMatrix(t *testing.T, o store.Options) *matrix {
 	t.Helper()
-	m := &matrix{t: t, every: 1}
-	if o.URL != "" { // SQLite plays all of them every time
-		m.every = rounds(3, 1)
-		m.lot = rand.IntN(m.every)
-	}
+	m := &matrix{t: t, every: rounds(4, 1)}
+	m.lot = rand.IntN(m.every)
 	m.oddWorld = withDriver(t, coretest.New(t, o), chatty{odd{func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
 		return m.answer(o)
 	}}})
