@@ -99,3 +99,43 @@ func TestWrongAmountsAreReviewed(t *testing.T) {
 		}
 	})
 }
+
+// A refund is asked about until its answer comes, however late: no person can
+// say what became of it, and its money is reserved meanwhile (P3).
+func TestRefundIsAskedAboutUntilItIsKnown(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		silent := true
+		w := withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			if o.Kind == pay.OpRefund && silent {
+				return processor.Outcome{}, errors.New("no answer")
+			}
+			return paidIn(o, "ref-"+string(o.Attempt)), nil
+		})
+		l := w.Link(t, nil)
+		p, err := w.Card(l, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.Refund(t.Context(), w.Shop, core.RefundPayment{Wish: pay.RefundWish{Payment: p.ID, Amount: 50}}); err != nil {
+			t.Fatal(err)
+		}
+		hours := func(n int) {
+			for range n {
+				w.Clock.Add(time.Hour)
+				work(t, w.World)
+				turns(t, w.Core)
+			}
+		}
+		hours(5 * 24)
+		wantOpen(t, w.Core, w.Shop, "operation|a refund of 0.50 USD without an answer|")
+		if n := w.alarms["operation_unresolved"]; n != 2 && n != 3 { // once a day
+			t.Errorf("%d alarms in two days", n)
+		}
+		silent = false
+		hours(25)
+		wantOpen(t, w.Core, w.Shop, "missing|") // the odd processor's list stays empty
+		if a := view(t, w.World, l).Payments[0].Last(); a.Refunded != 50 || a.Refunding != 0 {
+			t.Errorf("refunded %d, refunding %d", a.Refunded, a.Refunding)
+		}
+	})
+}

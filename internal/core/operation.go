@@ -17,6 +17,11 @@ var queryAfter = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Sec
 
 const queryFor = 72 * time.Hour
 
+// refundAfter is when a refund without an answer is asked about again once
+// queryFor is over: nobody else could tell what became of it. Everything else is
+// then a person's to decide.
+const refundAfter = 24 * time.Hour
+
 // runNow calls the processor for operations just committed, in order. What
 // goes wrong is left to the job, which asks by the operation's id.
 func (c *Core) runNow(ctx context.Context, t pay.Tenant, ops []pay.Operation) {
@@ -256,6 +261,9 @@ func (c *Core) next(j store.OperationJob, out processor.Outcome, now time.Time) 
 	held := j.Kind == pay.OpQuery && out.Result == processor.Pending // longer than was said: nothing is unknown
 	if now.Sub(begun) > queryFor && !held {
 		c.metrics.Alarm("operation_unresolved")
+		if j.Kind == pay.OpRefund {
+			return pay.OpUnknown, now.Add(refundAfter)
+		}
 		return pay.OpUnknown, time.Time{}
 	}
 	return state, now.Add(wait)

@@ -188,7 +188,7 @@ func (s *simulation) end() {
 	s.t.Helper()
 	s.day.over = true
 	heard := 0
-	for hour := range 200 { // holds last 168, and whatever has no answer is asked about for 72
+	for hour := range 200 { // holds last 168; whatever has no answer is asked about for 72, refunds daily after them
 		letters := s.day.letters[heard:]
 		heard += len(letters)
 		for _, i := range s.dice.Perm(len(letters)) {

@@ -85,12 +85,13 @@ func unsettled(u store.Unsettled, now time.Time) (list []pay.Discrepancy) {
 
 func (c *Core) sweepRefunds(ctx context.Context, t pay.Tenant, note func(pay.Discrepancy) error) error {
 	for after := pay.OperationID(""); ; {
-		list, err := c.store.Unreturned(ctx, t, after, scanBatch)
+		list, err := c.store.Unreturned(ctx, t, c.store.Now().Add(-queryFor), after, scanBatch)
 		if err != nil || len(list) == 0 {
 			return err
 		}
 		for _, o := range list {
 			after = o.ID
+			o.Due = time.Time{} // it is asked about once a day: the same difference all the time
 			if err := note(leftOver(o)); err != nil {
 				return err
 			}

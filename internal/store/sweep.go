@@ -56,7 +56,7 @@ func (q queries) Unsettled(ctx context.Context, t pay.Tenant, after pay.AttemptI
 // LeftOperation is an operation that is not final and should be.
 type LeftOperation struct {
 	pay.Operation
-	Due time.Time // zero: nobody asks about it any more
+	Due time.Time // when it is to be run or asked about; zero: nobody asks any more
 }
 
 // Overdue are at most limit operations that were to be run or asked about
@@ -65,11 +65,11 @@ func (q queries) Overdue(ctx context.Context, t pay.Tenant, before time.Time, li
 	return q.left(ctx, `due_at < $3 AND merchant = $1 AND mode = $2 ORDER BY due_at LIMIT $4`, t.Merchant, t.Mode, us(before), limit)
 }
 
-// Unreturned are at most limit refunds after an id of which nobody asks any
-// more whether they were made.
-func (q queries) Unreturned(ctx context.Context, t pay.Tenant, after pay.OperationID, limit int) ([]LeftOperation, error) {
-	return q.left(ctx, `merchant = $1 AND mode = $2 AND kind = 'refund' AND state = 'unknown' AND due_at IS NULL AND id > $3 ORDER BY id LIMIT $4`,
-		t.Merchant, t.Mode, after, limit)
+// Unreturned are at most limit refunds after an id that were begun before a
+// time and have no answer.
+func (q queries) Unreturned(ctx context.Context, t pay.Tenant, before time.Time, after pay.OperationID, limit int) ([]LeftOperation, error) {
+	return q.left(ctx, `merchant = $1 AND mode = $2 AND kind = 'refund' AND state = 'unknown' AND created_at < $3 AND id > $4 ORDER BY id LIMIT $5`,
+		t.Merchant, t.Mode, us(before), after, limit)
 }
 
 func (q queries) left(ctx context.Context, where string, args ...any) (list []LeftOperation, err error) {
