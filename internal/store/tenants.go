@@ -291,19 +291,40 @@ func (s *Store) Number(ctx context.Context, t pay.Tenant) (numbered int64, err e
 		if err := tx.one(ctx, `SELECT until FROM leases WHERE merchant = $1 AND mode = $2 AND name = 'feed'`+tx.lock, []any{t.Merchant, t.Mode}, &last); err != nil {
 			return err
 		}
-		// Every link's events in its own order; across links by time.
-		numbered, err = tx.exec(ctx, `
-			UPDATE events SET position = cast($3 AS BIGINT) + n.place
-			FROM (SELECT link AS l, seq AS s, row_number() OVER (ORDER BY at, link, seq) AS place
-				FROM (SELECT link, seq, at FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL ORDER BY at, link, seq LIMIT $4) AS w) AS n
-			WHERE merchant = $1 AND mode = $2 AND link = n.l AND seq = n.s`, t.Merchant, t.Mode, last, NumberedAtOnce)
+		next, err := tx.unnumbered(ctx, t)
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, `UPDATE leases SET until = $3 WHERE merchant = $1 AND mode = $2 AND name = 'feed'`, t.Merchant, t.Mode, last+numbered)
-		return err
+		// One by one: a join that PostgreSQL plans without knowing how many events
+		// there are may read all of them for each.
+		for i, e := range next {
+			if err := tx.put(ctx, `UPDATE events SET position = $5 WHERE merchant = $1 AND mode = $2 AND link = $3 AND seq = $4`,
+				t.Merchant, t.Mode, e.link, e.seq, last+int64(i)+1); err != nil {
+				return err
+			}
+		}
+		numbered = int64(len(next))
+		return tx.put(ctx, `UPDATE leases SET until = $3 WHERE merchant = $1 AND mode = $2 AND name = 'feed'`, t.Merchant, t.Mode, last+numbered)
 	})
 	return numbered, err
+}
+
+type linkSeq struct {
+	link pay.LinkID
+	seq  int64
+}
+
+// unnumbered are the tenant's next events without a place: every link's in its
+// own order, across links by time.
+func (q queries) unnumbered(ctx context.Context, t pay.Tenant) (list []linkSeq, err error) {
+	err = q.each(ctx, `SELECT link, seq FROM events WHERE merchant = $1 AND mode = $2 AND position IS NULL ORDER BY at, link, seq LIMIT $3`,
+		[]any{t.Merchant, t.Mode, NumberedAtOnce}, func(r rows) error {
+			var e linkSeq
+			err := r.Scan(&e.link, &e.seq)
+			list = append(list, e)
+			return err
+		})
+	return list, err
 }
 
 // FeedEnd is the position of the newest numbered event; 0 when there is none.
