@@ -55,10 +55,11 @@ func (c reviewListCmd) Run(rt *runtime) error {
 
 type reviewDecideCmd struct {
 	tenant
-	ID      string `arg:"" help:"Of the attempt: att_…"`
-	Outcome string `name:"outcome" required:"" enum:"captured,voided,failed" placeholder:"captured|voided|failed" help:"The processor took the money; held and released it; took nothing."`
-	Amount  string `name:"amount" placeholder:"10.50" help:"What was captured, in whole units (default: all that was asked for)."`
-	Reason  string `name:"reason" required:"" help:"How you know. Kept with the decision."`
+	ID        string `arg:"" help:"Of the attempt: att_…"`
+	Outcome   string `name:"outcome" required:"" enum:"captured,voided,failed" placeholder:"captured|voided|failed" help:"The processor took the money; held and released it; took nothing."`
+	Amount    string `name:"amount" placeholder:"10.50" help:"What was captured, in whole units (default: all that was asked for)."`
+	Reference string `name:"reference" placeholder:"NAME" help:"What the processor calls the payment. Needed for captured where review list has none."`
+	Reason    string `name:"reason" required:"" help:"How you know. Kept with the decision."`
 }
 
 // Run decides a review.
@@ -68,7 +69,7 @@ func (c reviewDecideCmd) Run(rt *runtime) error {
 		return err
 	}
 	defer done()
-	d := pay.Decision{Attempt: pay.AttemptID(c.ID), Outcome: pay.AttemptState(c.Outcome), Reason: c.Reason}
+	d := pay.Decision{Attempt: pay.AttemptID(c.ID), Outcome: pay.AttemptState(c.Outcome), ProcessorRef: c.Reference, Reason: c.Reason}
 	if c.Amount != "" {
 		v, err := a.Core.Review(rt.ctx, who, d.Attempt)
 		if err != nil {

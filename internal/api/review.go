@@ -47,9 +47,10 @@ func (a *API) listReviews(w http.ResponseWriter, r request) error {
 }
 
 type decisionIn struct {
-	Outcome pay.AttemptState `json:"outcome"`
-	Amount  *int64           `json:"amount"`
-	Reason  string           `json:"reason"`
+	Outcome      pay.AttemptState `json:"outcome"`
+	Amount       *int64           `json:"amount"`
+	ProcessorRef string           `json:"processor_reference"`
+	Reason       string           `json:"reason"`
 }
 
 func (a *API) decideReview(w http.ResponseWriter, r request) error {
@@ -66,7 +67,7 @@ func (a *API) decideReview(w http.ResponseWriter, r request) error {
 		return err
 	}
 	cmd := core.DecideReview{Key: key, Fingerprint: print, Replayed: replayed(w), Decision: pay.Decision{
-		Attempt: pay.AttemptID(r.PathValue("id")), Outcome: in.Outcome, Reason: in.Reason,
+		Attempt: pay.AttemptID(r.PathValue("id")), Outcome: in.Outcome, ProcessorRef: in.ProcessorRef, Reason: in.Reason,
 	}}
 	if in.Amount != nil {
 		var bad pay.Faults

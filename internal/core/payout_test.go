@@ -222,6 +222,26 @@ func TestTransfersAtOnce(t *testing.T) {
 	})
 }
 
+// A refund that leaves a split nothing but what was transferred makes it
+// transferred: an event of no transfer, and no breach.
+func TestRefundEndsASplit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		l := settledLink(t, w, false)
+		if _, err := transfer(w, l.ID, "t", 100); err != nil {
+			t.Fatal(err)
+		}
+		p := view(t, w, l).Payments[0]
+		if _, _, err := w.Refund(t.Context(), w.Shop, core.RefundPayment{Wish: pay.RefundWish{Payment: p.ID, Amount: 700}}); err != nil {
+			t.Fatal(err)
+		}
+		if s := view(t, w, l).Link.Splits[0]; s.At() != pay.SplitTransferred || s.Transferred != 100 || s.Free() != 0 {
+			t.Errorf("%+v", s)
+		}
+		verified(t, w)
+	})
+}
+
 // paySome pays out of the settled balance, so that all kinds of payouts are there.
 func (w busy) paySome() {
 	w.t.Helper()

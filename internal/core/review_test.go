@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"paylink/internal/core"
 	"paylink/internal/core/coretest"
@@ -202,5 +203,51 @@ func TestOperatorIsTheActor(t *testing.T) {
 		if err != nil || len(list) != 2 || list[0].Actor != w.Shop.Actor() || list[1].Actor != pay.ActorOperator {
 			t.Fatalf("%+v %v", list, err)
 		}
+	})
+}
+
+// Of a payment that no answer ever named, the person who found it tells its
+// name: so it can be given back. A name belongs to one attempt for ever (P5).
+func TestDecideTheUnheard(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		ctx := t.Context()
+		var asked string
+		w := withOdd(t, coretest.New(t, o), func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
+			switch {
+			case o.Kind == pay.OpRefund:
+				asked = o.ProcessorRef
+			case o.Amount.Minor == 777:
+				return processor.Outcome{}, errors.New("no answer")
+			}
+			return paidIn(o, "ref-"+string(o.Attempt)), nil
+		})
+		other, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := w.Card(w.Link(t, func(l *pay.Link) { l.Price.Amount = 777 }), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 75 {
+			w.Clock.Add(time.Hour)
+			work(t, w.World)
+		}
+		found := decision(*p.Last(), pay.AttemptCaptured, 0)
+		if _, err := w.DecideReview(ctx, w.Shop, found); pay.KindOf(err) != pay.Invalid {
+			t.Errorf("without its name: %v", err)
+		}
+		found.Decision.ProcessorRef = other.Last().ProcessorRef
+		if _, err := w.DecideReview(ctx, w.Shop, found); !errors.Is(err, pay.ErrBound) {
+			t.Errorf("by another's name: %v", err)
+		}
+		found.Decision.ProcessorRef = "ref-found"
+		if p, err = w.DecideReview(ctx, w.Shop, found); err != nil || p.State != pay.PaymentApplied || p.Last().ProcessorRef != "ref-found" {
+			t.Fatalf("%+v %v", p, err)
+		}
+		if p, _, err = w.Refund(ctx, w.Shop, core.RefundPayment{Wish: pay.RefundWish{Payment: p.ID}}); err != nil || asked != "ref-found" || p.Last().Refunded != 777 {
+			t.Errorf("given back by %q: %+v %v", asked, p.Last(), err)
+		}
+		verified(t, w.World)
 	})
 }

@@ -216,12 +216,14 @@ func (s *simulation) dispute(on table) error {
 	return err
 }
 
+// verdicts are how a bank decides a dispute.
+var verdicts = []pay.DisputeState{pay.DisputeWon, pay.DisputeLost, pay.DisputeAccepted}
+
 func (s *simulation) decideDispute(on table) error {
 	if len(on.payment.Disputes) == 0 {
 		return pay.ErrNotFound
 	}
-	to := one(s, []pay.DisputeState{pay.DisputeWon, pay.DisputeLost, pay.DisputeAccepted})
-	_, err := s.SimulateDecision(s.t.Context(), s.Shop, one(s, on.payment.Disputes).ID, to)
+	_, err := s.SimulateDecision(s.t.Context(), s.Shop, one(s, on.payment.Disputes).ID, one(s, verdicts))
 	return err
 }
 
@@ -264,7 +266,7 @@ func (s *simulation) decide(a pay.Attempt) error {
 	d := pay.Decision{Attempt: a.ID, Outcome: pay.AttemptFailed, Reason: "the journal has it as " + string(p.State)}
 	switch p.State {
 	case processor.SandboxCaptured:
-		d.Outcome, d.Amount = pay.AttemptCaptured, p.Captured
+		d.Outcome, d.Amount, d.ProcessorRef = pay.AttemptCaptured, p.Captured, p.Ref
 	case processor.SandboxVoided, processor.SandboxCanceled:
 		d.Outcome = pay.AttemptVoided
 	}

@@ -16,12 +16,13 @@ type payoutProof struct {
 	moved       map[string]pay.Money      // payouts and transfers by the ledger, that no row was seen of
 	transferred map[string]int64          // by account, by the ledger
 	states      map[string]pay.SplitState // of splits, by the newest event
+	sent        map[string]int64          // of splits, transferred by the newest event
 	told        int                       // events of transfers
 	paid        map[string]int64          // by account, by the rows
 }
 
 func newPayoutProof() payoutProof {
-	return payoutProof{moved: map[string]pay.Money{}, transferred: map[string]int64{}, states: map[string]pay.SplitState{}, paid: map[string]int64{}}
+	return payoutProof{moved: map[string]pay.Money{}, transferred: map[string]int64{}, states: map[string]pay.SplitState{}, sent: map[string]int64{}, paid: map[string]int64{}}
 }
 
 // splitMovements are the events that movements of splits belong to.
@@ -34,9 +35,6 @@ var splitMovements = map[string]pay.EventKind{
 func (p *linkProof) splitEvent(r record) error {
 	if r.Entity != "split" {
 		return nil
-	}
-	if r.Kind == pay.EventSplitTransferred {
-		p.out.told++
 	}
 	was, known := p.out.states[r.EntityID]
 	if known && r.From != string(was) {
@@ -51,6 +49,9 @@ func (p *linkProof) splitEvent(r record) error {
 	for i, s := range link.Splits {
 		if r.EntityID != splitName(i) || s.State == "" {
 			continue
+		}
+		if s.Transferred != p.out.sent[r.EntityID] { // else a refund left nothing to transfer
+			p.out.sent[r.EntityID], p.out.told = s.Transferred, p.out.told+1
 		}
 		if p.out.states[r.EntityID] = s.State; string(s.State) != r.To {
 			return p.breach("E1", "event %d leaves %s %q, its snapshot has it %q", r.Seq, r.EntityID, r.To, s.State)
@@ -79,7 +80,7 @@ func (p *linkProof) splitStands(i int, s pay.Split) error {
 // payout proves M10 of a payout or transfer: the ledger moved so much, and no
 // more than could be paid out when it was decided.
 func (p *linkProof) payout(o pay.Payout) error {
-	if have, ok := p.out.moved[o.Movement()]; !ok || have != o.Amount {
+	if have := p.out.moved[o.Movement()]; have != o.Amount {
 		return p.breach("M10", "%s %s is of %s, the ledger moved %s", o.Kind(), o.ID, o.Amount, have)
 	}
 	if delete(p.out.moved, o.Movement()); o.Amount.Minor > o.Available {

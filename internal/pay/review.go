@@ -12,18 +12,25 @@ type Decision struct {
 	Outcome AttemptState // captured, voided or failed
 	Amount  int64        // captured: minor units that were taken in all; 0: all that was asked for
 	Reason  string       // kept in the event
+
+	// ProcessorRef is what the processor calls the payment. Where its name is not
+	// known, captured must tell it: without it nothing could be given back or settled.
+	ProcessorRef string
 }
 
 // decided are the ends of a review.
 var decided = attemptMoves[AttemptReview]
 
-// maxReason is the longest reason of a decision, in characters.
-const maxReason = 500
+const (
+	maxReason       = 500 // characters
+	maxProcessorRef = 200 // bytes
+)
 
 // Decide ends the review of an attempt. Money that was taken counts, or goes
 // back as surplus, as if the processor had reported it now (INVARIANTS 4, 5.7).
 // Errors: ErrNotFound, invalid_state unless in review, Invalid (outcome,
-// amount, reason), card_data_not_accepted.
+// amount, processor_reference, reason), card_data_not_accepted; ErrBound when it
+// is saved and the processor's payment belongs to another attempt.
 func (t *Tab) Decide(d Decision) error {
 	p, a := t.Attempt(d.Attempt)
 	if a == nil {
@@ -49,6 +56,9 @@ func (t *Tab) Decide(d Decision) error {
 	}
 	if d.Outcome == AttemptVoided && a.Captured > 0 {
 		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
+	}
+	if a.ProcessorRef == "" {
+		a.ProcessorRef = d.ProcessorRef
 	}
 	n := news{held: a.Authorized > 0 && p.inTime(a)} // what was held before the review
 	n.taken = t.moveAttempt(p, a, r.State, r, true)
@@ -80,6 +90,16 @@ func (d Decision) check(a *Attempt) error {
 		bad.Add("amount", "too_large", "must be at most what was asked for: "+Money{a.Requested, a.Currency}.String())
 	}
 	switch {
+	case a.ProcessorRef == "" && d.ProcessorRef == "" && d.Outcome == AttemptCaptured:
+		bad.Add("processor_reference", "required", "is required: nothing has told what the processor calls the payment")
+	case a.ProcessorRef != "" && d.ProcessorRef != "" && d.ProcessorRef != a.ProcessorRef:
+		bad.Add("processor_reference", "not_allowed", "must be left out or "+a.ProcessorRef+": the attempt is bound to it")
+	case d.ProcessorRef != "" && d.Outcome == AttemptFailed:
+		bad.Add("processor_reference", "not_allowed", "can be given only where the outcome is captured or voided")
+	case len(d.ProcessorRef) > maxProcessorRef || !CleanText(d.ProcessorRef, false):
+		bad.Add("processor_reference", "invalid_text", "must be at most 200 bytes of plain text")
+	}
+	switch {
 	case d.Reason == "":
 		bad.Add("reason", "required", "is required")
 	case utf8.RuneCountInString(d.Reason) > maxReason || !CleanText(d.Reason, true):
@@ -90,6 +110,9 @@ func (d Decision) check(a *Attempt) error {
 	}
 	if HasCardNumber(d.Reason) {
 		return ErrCard("reason")
+	}
+	if HasCardNumber(d.ProcessorRef) {
+		return ErrCard("processor_reference")
 	}
 	return nil
 }

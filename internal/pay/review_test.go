@@ -1,8 +1,10 @@
 package pay
 
 import (
+	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -68,7 +70,7 @@ func TestDecidedInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Now = noon.Add(24 * time.Hour)
-		if err := p.Decide(Decision{Attempt: a, Outcome: AttemptCaptured, Reason: "looked it up"}); err != nil {
+		if err := p.Decide(Decision{Attempt: a, Outcome: AttemptCaptured, ProcessorRef: "ref_1", Reason: "looked it up"}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[bool]PaymentState{true: PaymentApplied, false: PaymentSurplus}[held]
@@ -86,5 +88,53 @@ func TestDecisionIsNoDecline(t *testing.T) {
 	}
 	if tab.Link.Declines != 0 || tab.Payments[0].State != PaymentFailed || tab.Payments[0].Slot != "" {
 		t.Errorf("%+v", tab)
+	}
+}
+
+// Money can be given back only where the processor's name of it is known: a
+// person tells it, once.
+func TestDecisionNamesThePayment(t *testing.T) {
+	for _, c := range []struct {
+		known string
+		Decision
+		fault, bound string
+	}{
+		{"", Decision{Outcome: AttemptCaptured}, "required", ""},
+		{"", Decision{Outcome: AttemptCaptured, ProcessorRef: "ref_1"}, "", "ref_1"},
+		{"ref_1", Decision{Outcome: AttemptCaptured}, "", "ref_1"},
+		{"ref_1", Decision{Outcome: AttemptCaptured, ProcessorRef: "ref_1"}, "", "ref_1"},
+		{"ref_1", Decision{Outcome: AttemptCaptured, ProcessorRef: "ref_2"}, "not_allowed", "ref_1"},
+		{"", Decision{Outcome: AttemptVoided, ProcessorRef: "ref_1"}, "", "ref_1"},
+		{"", Decision{Outcome: AttemptVoided}, "", ""},
+		{"", Decision{Outcome: AttemptFailed, ProcessorRef: "ref_1"}, "not_allowed", ""},
+		{"", Decision{Outcome: AttemptFailed}, "", ""},
+		{"", Decision{Outcome: AttemptCaptured, ProcessorRef: "ref\n1"}, "invalid_text", ""},
+		{"", Decision{Outcome: AttemptCaptured, ProcessorRef: strings.Repeat("x", 201)}, "invalid_text", ""},
+	} {
+		p := newPlay(t, func(*Link) {})
+		_, a := p.begin(Begin{})
+		p.told(a, Report{State: AttemptProcessing, ProcessorRef: c.known})
+		must(t, p.Review(a))
+		c.Decision.Attempt, c.Reason = a, "looked it up"
+		err := p.Decide(c.Decision)
+		var fault string
+		var e *Error
+		if errors.As(err, &e) && len(e.Fields) == 1 && e.Fields[0].Path == "processor_reference" {
+			fault = e.Fields[0].Code
+		}
+		if fault != c.fault || fault == "" && err != nil {
+			t.Errorf("known %q, %+v: %v, want fault %q", c.known, c.Decision, err, c.fault)
+		}
+		if _, is := p.Attempt(a); is.ProcessorRef != c.bound {
+			t.Errorf("known %q, %+v: bound to %q, want %q", c.known, c.Decision, is.ProcessorRef, c.bound)
+		}
+	}
+	p := newPlay(t, func(*Link) {})
+	_, a := p.begin(Begin{})
+	p.told(a, Report{State: AttemptProcessing})
+	must(t, p.Review(a))
+	var e *Error
+	if err := p.Decide(Decision{Attempt: a, Outcome: AttemptCaptured, ProcessorRef: "4242424242424242", Reason: "x"}); !errors.As(err, &e) || e.Code != ErrCard("").Code {
+		t.Errorf("a card number: %v", err)
 	}
 }
