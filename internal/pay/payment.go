@@ -1,6 +1,9 @@
 package pay
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PaymentState is derived from the attempts of the payment.
 type PaymentState string
@@ -90,6 +93,12 @@ func (p Payment) Live() bool {
 		}
 	}
 	return false
+}
+
+// nothing reports that a payment is over and never took any money.
+func (p Payment) nothing() bool {
+	over := p.State == PaymentFailed || p.State == PaymentCanceled
+	return over && !slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State.Live() || a.Captured > 0 })
 }
 
 // AttemptState is where one try through one processor is.
@@ -241,6 +250,9 @@ const (
 	RefundSucceeded RefundState = "succeeded"
 	RefundFailed    RefundState = "failed"
 )
+
+// Ended reports that a refund in state s was made, or will never be.
+func (s RefundState) Ended() bool { return s == RefundSucceeded || s == RefundFailed }
 
 var refundMoves = map[RefundState][]RefundState{
 	"":              {RefundRequested},

@@ -41,11 +41,27 @@ func (t *Tab) event(kind EventKind, entity, id, from, to string, about PaymentID
 	}
 }
 
+// maxNothing is how many payments that came to nothing a snapshot has, the
+// newest: whoever has the link may begin and give up as many as he likes.
+const maxNothing = 20
+
+// snapshot has every payment that counts for what the event is about: of a link
+// with a total all of them, else that one alone.
 func (t *Tab) snapshot(about PaymentID) Snapshot {
 	s := Snapshot{Schema: SnapshotSchema, Link: t.Link, Payments: []Payment{}}
 	_, whole := t.Link.Total()
+	skip := -maxNothing
+	for i := range t.Payments {
+		if t.Payments[i].nothing() {
+			skip++
+		}
+	}
 	for _, p := range t.Payments {
-		if whole || p.ID == about {
+		wanted := whole
+		if whole && p.nothing() {
+			wanted, skip = skip <= 0, skip-1
+		}
+		if wanted || p.ID == about {
 			p.Attempts = slices.Clone(p.Attempts)
 			p.Refunds = slices.Clone(p.Refunds)
 			p.Disputes = slices.Clone(p.Disputes)
