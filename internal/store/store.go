@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -213,14 +214,11 @@ func (q queries) open(t pay.Tenant, table, id string, sealed []byte, v any) erro
 func (q queries) one(ctx context.Context, query string, args []any, dest ...any) error {
 	rows, err := q.r.query(ctx, query, args...)
 	if err != nil {
-		return noSuchText(err)
+		return cmp.Or(readError(err), error(pay.ErrNotFound))
 	}
 	defer rows.Close()
 	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return noSuchText(err)
-		}
-		return pay.ErrNotFound
+		return cmp.Or(readError(rows.Err()), error(pay.ErrNotFound))
 	}
 	if err := rows.Scan(dest...); err != nil {
 		return err
@@ -232,7 +230,7 @@ func (q queries) one(ctx context.Context, query string, args []any, dest ...any)
 func (q queries) each(ctx context.Context, query string, args []any, scan func(rows) error) error {
 	rows, err := q.r.query(ctx, query, args...)
 	if err != nil {
-		return noSuchText(err)
+		return readError(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -240,7 +238,7 @@ func (q queries) each(ctx context.Context, query string, args []any, scan func(r
 			return err
 		}
 	}
-	return noSuchText(rows.Err())
+	return readError(rows.Err())
 }
 
 // Setting reads a value of the installation (empty tenant) or of a tenant.
