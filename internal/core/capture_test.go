@@ -183,7 +183,7 @@ func TestHoldKeptLonger(t *testing.T) {
 		var said processor.Result
 		asked := 0
 		base := coretest.New(t, o)
-		until := base.Clock.Now().Add(time.Hour)
+		until := base.Clock.Now().Add(100 * time.Hour)
 		w := withOdd(t, base, func(_ context.Context, o processor.Order, question bool) (processor.Outcome, error) {
 			out := paidIn(o, "held")
 			out.Captured, out.HoldUntil = 0, until
@@ -198,26 +198,30 @@ func TestHoldKeptLonger(t *testing.T) {
 			t.Fatalf("authorized: %+v %v", p, err)
 		}
 		said = processor.Succeeded // held still
-		for i, wait := range []time.Duration{time.Hour, 2 * time.Second, 5 * time.Second} {
+		for i, wait := range []time.Duration{100 * time.Hour, 2 * time.Second, 5 * time.Second} {
 			w.Clock.Add(wait)
 			work(t, base)
 			if asked != i+1 {
 				t.Fatalf("asked %d times after %d waits", asked, i+1)
 			}
 		}
-		if p, err = w.Payment(context.Background(), w.Shop, p.ID); err != nil || p.Last().State != pay.AttemptAuthorized {
-			t.Fatalf("held still: %+v %v", p, err)
-		}
-		for range 2 {
-			w.Clock.Add(71 * time.Hour)
+		for _, then := range []struct {
+			wait   time.Duration
+			said   processor.Result
+			want   pay.AttemptState
+			alarms int
+		}{
+			{15 * time.Second, processor.Unknown, pay.AttemptAuthorized, 0}, // of what is due for moments only
+			{142 * time.Hour, processor.Succeeded, pay.AttemptAuthorized, 0},
+			{time.Hour, processor.Unknown, pay.AttemptReview, 1},
+		} {
+			said = then.said
+			w.Clock.Add(then.wait)
 			work(t, base)
-			said = processor.Unknown // the first time: held still
-			if p, err = w.Payment(context.Background(), w.Shop, p.ID); err != nil || p.Last().State != pay.AttemptAuthorized || w.alarms["operation_unresolved"] != 0 {
-				break
+			p, err = w.Payment(context.Background(), w.Shop, p.ID)
+			if err != nil || p.Last().State != then.want || w.alarms["operation_unresolved"] != then.alarms {
+				t.Fatalf("%s later it is %+v %v; the alarms are %v", then.wait, p, err, w.alarms)
 			}
-		}
-		if p.Last().State != pay.AttemptReview || w.alarms["operation_unresolved"] != 1 {
-			t.Fatalf("%+v %v; the alarms are %v", p, err, w.alarms)
 		}
 	})
 }

@@ -70,16 +70,21 @@ func TestStalledAttempt(t *testing.T) {
 }
 
 // Only the return of surplus is late, only when it was asked for long ago and
-// was not made (5.6).
+// was not made, by another either (5.6).
 func TestLateSurplusIsUnreturned(t *testing.T) {
 	refund := func(id pay.RefundID, state pay.RefundState, surplus bool, at time.Time) pay.Refund {
 		return pay.Refund{ID: id, Attempt: "att_1", State: state, Amount: 10, Surplus: surplus, CreatedAt: at}
 	}
 	list := lateSurplus(store.LinkName{ID: "pl_1"}, []pay.Payment{{
-		Requested: pay.Money{Minor: 10, Currency: "USD"}, Attempts: []pay.Attempt{{ID: "att_1", Processor: "sandbox"}},
+		Requested: pay.Money{Minor: 10, Currency: "USD"}, Attempts: []pay.Attempt{
+			{ID: "att_1", Processor: "sandbox", Captures: []pay.Capture{{Amount: 30, Surplus: true}}},
+			{ID: "att_2", Processor: "sandbox", Captures: []pay.Capture{{Amount: 10, Surplus: true}}},
+		},
 		Refunds: []pay.Refund{
 			refund("made", pay.RefundSucceeded, true, noon), refund("merchant's", pay.RefundUnknown, false, noon),
 			refund("young", pay.RefundUnknown, true, noon.Add(time.Second)), refund("late", pay.RefundFailed, true, noon),
+			{ID: "refused", Attempt: "att_2", State: pay.RefundFailed, Amount: 10, Surplus: true, CreatedAt: noon},
+			{ID: "again", Attempt: "att_2", State: pay.RefundSent, Amount: 10, Surplus: true, CreatedAt: noon.Add(time.Second)},
 		},
 	}}, noon)
 	if len(list) != 1 || list[0].Reference != "late" || list[0].Processor != "sandbox" || list[0].Link != "pl_1" {

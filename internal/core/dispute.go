@@ -10,14 +10,9 @@ import (
 	"paylink/internal/store"
 )
 
-// Evidence of a dispute that comes before what it is about is looked at again:
-// soon, then at longer and longer intervals, and never given up, for it tells
-// of money. After a while a person should know of it.
-const (
-	disputeSoon  = 5 * time.Second
-	disputeRare  = time.Hour
-	disputeEarly = time.Minute
-)
+// disputeEarly is how long evidence of a dispute may be there before what it is
+// about. Then a person should know of it.
+const disputeEarly = time.Minute
 
 // useDispute lets stored evidence of a dispute have its effect. What contradicts
 // the books changes nothing in them and becomes a difference that a person closes.
@@ -42,12 +37,9 @@ func (c *Core) useDispute(ctx context.Context, t pay.Tenant, name string, ev pro
 		if !early {
 			return tx.CallbackDone(ctx, t, name, ev.EventID)
 		}
-		age, err := tx.CallbackAge(ctx, t, name, ev.EventID)
-		if err != nil {
-			return err
-		}
+		age, err := waitLonger(ctx, tx, t, name, ev.EventID)
 		tell = age >= disputeEarly
-		return tx.DelayCallback(ctx, t, name, ev.EventID, tx.Now().Add(min(max(age, disputeSoon), disputeRare)))
+		return err
 	})
 	if err == nil && tell {
 		err = c.differ(ctx, d, "dispute_mismatch")
@@ -72,7 +64,7 @@ func (c *Core) disputed(ctx context.Context, t pay.Tenant, name string, ev proce
 	if err != nil {
 		return "", err
 	}
-	_, err = c.change(ctx, t, a.Link, pay.ActorProcessor, "", func(tx *store.Tx, tab *store.Held) error {
+	held, err := c.change(ctx, t, a.Link, pay.ActorProcessor, "", func(tx *store.Tx, tab *store.Held) error {
 		if err := tab.Disputed(id, ev.Dispute.DisputeReport); err != nil {
 			return err
 		}
@@ -81,6 +73,7 @@ func (c *Core) disputed(ctx context.Context, t pay.Tenant, name string, ev proce
 	if err != nil {
 		return a.Link, err
 	}
+	c.runNow(ctx, t, held.Operations)
 	said := saidOf(ev.Dispute)
 	return a.Link, c.settled(ctx, t, store.DifferenceFilter{Processor: name, What: []string{pay.DiffDispute}}, func(d pay.Discrepancy) bool {
 		return d.Reference == ev.Dispute.ProcessorRef && d.Theirs == said
@@ -198,7 +191,11 @@ func (c *Core) disputer(name string) (processor.Disputer, error) {
 }
 
 // simulated takes what a processor made of a wish as it would take its callback.
+// Errors: the processor's own; Unavailable where it gave no answer.
 func (c *Core) simulated(ctx context.Context, who pay.Caller, name string, ev processor.Evidence, err error) (DisputeView, error) {
+	if err != nil && pay.KindOf(err) == pay.Internal {
+		err = &pay.Error{Kind: pay.Unavailable, Code: "timeout", Detail: "the processor gave no answer; try again", RetryAfter: 1, Err: err}
+	}
 	if err != nil {
 		return DisputeView{}, err
 	}

@@ -96,7 +96,7 @@ func (c *Core) createLink(ctx context.Context, who pay.Caller, cmd CreateLink) (
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
 		out = Created{First: true}
 		var fresh bool
-		if first, fresh, err = useKey(ctx, tx, use, invalid == nil); err != nil {
+		if first, fresh, err = useKey(ctx, tx, use); err != nil {
 			return err
 		}
 		if !fresh {
@@ -163,20 +163,13 @@ func (c *Core) insertLink(ctx context.Context, tx *store.Tx, tab *pay.Tab, cmd C
 }
 
 // useKey takes an idempotency key, or finds what its first use made: then fresh
-// is false. A request that is not valid now takes none, but it may repeat one
-// that was valid. An empty key is always fresh.
-func useKey(ctx context.Context, tx *store.Tx, use store.KeyUse, valid bool) (first store.KeyUse, fresh bool, err error) {
+// is false. A request that is refused takes none, for its transaction is undone,
+// but it may repeat one that was valid. An empty key is always fresh.
+func useKey(ctx context.Context, tx *store.Tx, use store.KeyUse) (first store.KeyUse, fresh bool, err error) {
 	if use.Key == "" {
 		return use, true, nil
 	}
-	if valid {
-		return tx.TakeKey(ctx, use)
-	}
-	first, err = tx.FindKey(ctx, use)
-	if errors.Is(err, pay.ErrNotFound) {
-		return use, true, nil
-	}
-	return first, false, err
+	return tx.TakeKey(ctx, use)
 }
 
 // keyUse is what an idempotency key of the caller stands for.

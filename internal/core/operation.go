@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -88,7 +89,7 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 			return err
 		}
 		if waits {
-			return c.record(context.WithoutCancel(ctx), j, processor.Outcome{Result: processor.Pending})
+			return c.record(context.WithoutCancel(ctx), j, processor.Outcome{Result: processor.Pending}, true)
 		}
 	}
 	order := c.order(l, p, j.Operation)
@@ -98,21 +99,22 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	// processor never saw (P2): a call that came to nothing is not one that failed.
 	begins := j.Kind == pay.OpSale || j.Kind == pay.OpAuthorize
 	fresh := j.State == pay.OpPrepared && j.Tries == 0 && (j.Fence == 1 || !begins)
+	asked := !fresh
 	out, err := processor.Outcome{}, error(nil)
 	call, cancel := context.WithTimeout(ctx, startTimeout) // one that never answers must not keep a worker for ever
 	defer cancel()
-	if !fresh {
+	if asked {
 		out, err = d.Query(call, order)
-		fresh = err == nil && out.Result == processor.Unseen
+		asked = err != nil || out.Result != processor.Unseen
 	}
-	if fresh {
+	if !asked {
 		out, err = send(call, d, order)
 	}
 	if err != nil {
 		c.log.Warn("the processor gave no answer", "processor", d.Name(), "operation", j.ID, "link", j.Link, "err", err)
 		out = processor.Outcome{Result: processor.Unknown}
 	}
-	return c.record(context.WithoutCancel(ctx), j, out)
+	return c.record(context.WithoutCancel(ctx), j, out, asked)
 }
 
 // askHold asks what became of an authorization whose time is over, unless it
@@ -143,7 +145,7 @@ func (c *Core) askHold(ctx context.Context, d processor.Driver, j store.Operatio
 			out.Result = processor.Pending
 		}
 	}
-	return c.record(context.WithoutCancel(ctx), j, out)
+	return c.record(context.WithoutCancel(ctx), j, out, true)
 }
 
 // capturing reports that a capture of the operation's attempt has no answer
@@ -176,41 +178,100 @@ func (c *Core) order(l pay.Link, p pay.Payment, o pay.Operation) processor.Order
 	return order
 }
 
+// errVoided says that a word of a hold may be older than the hold's release.
+var errVoided = errors.New("the processor released what it says is held")
+
 // record writes down what became of an operation: attempt or refund, payment,
 // link, ledger and events, with the operation's own state, in one transaction.
-func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.Outcome) error {
+// asked tells that the outcome answers our question and is no older than that.
+func (c *Core) record(ctx context.Context, j store.OperationJob, out processor.Outcome, asked bool) error {
 	held, err := c.change(ctx, j.Tenant, j.Link, pay.ActorProcessor, "", func(tx *store.Tx, tab *store.Held) error {
-		state, again := c.next(j, out, tx.Now())
-		err := tx.FinishOperation(ctx, j.Tenant, j.ID, state, again, j.Fence)
-		if errors.Is(err, pay.ErrLinkChanged) {
-			// Another worker has it, or it is final already. Evidence may still be
-			// news to the attempt, and money that moved is never left out.
-			if toldBefore(tab, j, out) {
-				return nil
-			}
-			if j.Fence == 0 || state == pay.OpSucceeded {
-				return c.apply(tab, j.Operation, out, state)
-			}
-			return nil
+		before := holds(tab, j.Attempt)
+		err := c.write(ctx, tx, tab, j, out)
+		if err == nil && j.Kind == pay.OpAuthorize && !asked && !before && holds(tab, j.Attempt) {
+			err = released(ctx, tx, j)
 		}
-		if err != nil {
+		return err
+	}, j.Payment)
+	switch {
+	case errors.Is(err, errVoided):
+		return c.askAgain(ctx, j)
+	case errors.Is(err, pay.ErrBound):
+		return c.misbound(ctx, j)
+	case err != nil:
+		return err
+	}
+	c.runNow(ctx, j.Tenant, held.Operations)
+	return nil
+}
+
+func holds(tab *store.Held, id pay.AttemptID) bool {
+	_, a := tab.Attempt(id)
+	return a != nil && a.State == pay.AttemptAuthorized
+}
+
+// released is errVoided when a void of the operation's attempt was confirmed.
+func released(ctx context.Context, tx *store.Tx, j store.OperationJob) error {
+	ops, err := tx.OperationsOf(ctx, j.Tenant, j.Attempt)
+	if err == nil && slices.ContainsFunc(ops, func(o pay.Operation) bool { return o.Kind == pay.OpVoid && o.State == pay.OpSucceeded }) {
+		err = errVoided
+	}
+	return err
+}
+
+// askAgain has the processor say whether it holds what it was told to release:
+// the word that it does may have been on its way since before.
+// Errors: no answer; it is to be tried again.
+func (c *Core) askAgain(ctx context.Context, j store.OperationJob) error {
+	d, err := c.driver(j.Processor)
+	if err != nil {
+		return err
+	}
+	l, err := c.store.Link(ctx, j.Tenant, j.Link)
+	if err != nil {
+		return err
+	}
+	p, err := c.store.Payment(ctx, j.Tenant, j.Payment)
+	if err != nil {
+		return err
+	}
+	call, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	out, err := d.Query(call, c.order(l, p, j.Operation))
+	if err == nil && (out.Result == processor.Unknown || out.Result == processor.Unseen) {
+		err = errors.New("the processor does not know")
+	}
+	if err != nil {
+		return fmt.Errorf("asking whether operation %s holds money after its release: %w", j.ID, err)
+	}
+	return c.record(ctx, j, out, true)
+}
+
+// write brings an outcome to the tab, with the operation's own state.
+func (c *Core) write(ctx context.Context, tx *store.Tx, tab *store.Held, j store.OperationJob, out processor.Outcome) error {
+	state, again := c.next(j, out, tx.Now())
+	err := tx.FinishOperation(ctx, j.Tenant, j.ID, state, again, j.Fence)
+	if errors.Is(err, pay.ErrLinkChanged) {
+		// Another worker has it, or it is final already. Evidence may still be
+		// news to the attempt, and money that moved is never left out.
+		stored, err := tx.Operation(ctx, j.Tenant, j.ID)
+		if err != nil || toldBefore(tab, stored, out) {
 			return err
 		}
-		if err := c.apply(tab, j.Operation, out, state); err != nil {
-			return err
-		}
-		if state == pay.OpUnknown && again.IsZero() {
-			return tab.Unresolved(j.Attempt, j.Kind)
+		if j.Fence == 0 || state == pay.OpSucceeded {
+			return c.apply(tab, j.Operation, out, state)
 		}
 		return nil
-	}, j.Payment)
-	if errors.Is(err, pay.ErrBound) {
-		return c.misbound(ctx, j)
 	}
 	if err != nil {
 		return err
 	}
-	c.runNow(ctx, j.Tenant, held.Operations)
+	if err := c.apply(tab, j.Operation, out, state); err != nil {
+		return err
+	}
+	if state == pay.OpUnknown && again.IsZero() {
+		return tab.Unresolved(j.Attempt, j.Kind)
+	}
 	return nil
 }
 

@@ -432,23 +432,9 @@ func (c *Core) useEvidence(ctx context.Context, t pay.Tenant, name string, ev pr
 		return err
 	} else {
 		job.Fence = 0
-		if err := c.record(ctx, job, ev.Outcome); err != nil {
+		if err := c.record(ctx, job, ev.Outcome, false); err != nil {
 			return err
 		}
 	}
 	return c.store.InTx(ctx, func(tx *store.Tx) error { return tx.CallbackDone(ctx, t, name, ev.EventID) })
-}
-
-// Inbox processes evidence whose worker died after storing it.
-func (c *Core) Inbox(ctx context.Context, limit int) error {
-	kept, err := c.store.WaitingCallbacks(ctx, limit)
-	for _, k := range kept {
-		var ev processor.Evidence
-		if e := json.Unmarshal(k.Evidence, &ev); e != nil {
-			err = errors.Join(err, e)
-			continue
-		}
-		err = errors.Join(err, c.useEvidence(ctx, k.Tenant, k.Processor, ev))
-	}
-	return err
 }

@@ -29,7 +29,7 @@ func (c *Core) CreatePayout(ctx context.Context, who pay.Caller, cmd CreatePayou
 		id := pay.PayoutID(pay.NewID("po", tx.Now()))
 		use.Ref = string(id)
 		// The key comes first: a purse once taken is paid out of, or nothing is stored.
-		first, unused, err := useKey(ctx, tx, use, true)
+		first, unused, err := useKey(ctx, tx, use)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (c *Core) actNow(ctx context.Context, who pay.Caller, k keyed, id pay.Payme
 	first, fresh := store.KeyUse{}, true
 	held, err := c.change(ctx, who.Tenant, p.Link, who.Actor(), who.RequestID, func(tx *store.Tx, tab *store.Held) error {
 		use.Ref = ""
-		if first, fresh, err = useKey(ctx, tx, use, true); err != nil {
+		if first, fresh, err = useKey(ctx, tx, use); err != nil {
 			return err
 		}
 		if !fresh {

@@ -144,3 +144,58 @@ func TestRepeatAfterTheServerDied(t *testing.T) {
 		}
 	})
 }
+
+// A request that was refused leaves its key free: a better one may have it (I4).
+func TestRefusedRequestKeepsNoKey(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w, ctx := coretest.New(t, o), context.Background()
+		cmd := core.CreateLink{Key: "k", Fingerprint: "first", Link: pay.Link{Price: pay.Price{Currency: "USD", Amount: -1}, Use: pay.Use{Max: 1}}}
+		if _, err := w.CreateLink(ctx, w.Shop, cmd); pay.KindOf(err) != pay.Invalid {
+			t.Fatalf("less than nothing: %v", err)
+		}
+		cmd.Fingerprint, cmd.Link.Price.Amount = "second", 1050
+		made, err := w.CreateLink(ctx, w.Shop, cmd)
+		if err != nil || !made.First {
+			t.Fatalf("then: %+v %v", made, err)
+		}
+		refund := core.RefundPayment{Key: "r", Fingerprint: "first", Wish: pay.RefundWish{Amount: 5000}}
+		p, err := w.Card(made.Link, goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refund.Wish.Payment = p.ID
+		if _, _, err := w.Refund(ctx, w.Shop, refund); pay.KindOf(err) != pay.Invalid && pay.KindOf(err) != pay.Conflict {
+			t.Fatalf("more than was paid: %v", err)
+		}
+		refund.Fingerprint, refund.Wish.Amount = "second", 50
+		if _, r, err := w.Refund(ctx, w.Shop, refund); err != nil || r.Amount != 50 {
+			t.Errorf("then: %+v %v", r, err)
+		}
+	})
+}
+
+// What a request made is kept with its key before the processor is asked: whose
+// server died then is told of it, and no other is made (I5).
+func TestRefundIsKnownBeforeItsAnswer(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, o store.Options) {
+		w := coretest.New(t, o)
+		cmd := core.RefundPayment{Key: "k", Fingerprint: "f", Wish: pay.RefundWish{Amount: 100}}
+		var meanwhile pay.Refund
+		withOdd(t, w, func(_ context.Context, o processor.Order, _ bool) (_ processor.Outcome, err error) {
+			if o.Kind == pay.OpRefund {
+				w.Clock.Add(time.Minute) // for its caller the server is dead
+				_, meanwhile, err = w.Refund(context.Background(), w.Shop, cmd)
+			}
+			return paidIn(o, "odd_1"), err
+		})
+		p, err := w.Card(w.Link(t, nil), goodCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wish.Payment = p.ID
+		_, first, err := w.Refund(context.Background(), w.Shop, cmd)
+		if err != nil || first.ID == "" || meanwhile.ID != first.ID {
+			t.Errorf("%+v %v, meanwhile %+v", first, err, meanwhile)
+		}
+	})
+}

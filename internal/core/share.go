@@ -72,7 +72,7 @@ func (c *Core) ShareLink(ctx context.Context, who pay.Caller, cmd ShareLink) (pa
 	use := keyUse(who, cmd.Key, cmd.Fingerprint, cmd.Link)
 	use.Ref = string(shares[0].ID)
 	err = c.store.InTx(ctx, func(tx *store.Tx) error {
-		first, fresh, err := useKey(ctx, tx, use, invalid == nil)
+		first, fresh, err := useKey(ctx, tx, use)
 		if err != nil {
 			return err
 		}

@@ -163,28 +163,7 @@ func (v *verifier) lone(ctx context.Context, walk *store.Walk, t pay.Tenant) err
 // link proves one link with all that hangs off it.
 func (v *verifier) link(ctx context.Context, walk *store.Walk, l store.StoredLink) error {
 	p := newLinkProof(l)
-	if err := walk.Events(ctx, l.Link.ID, p.event); err != nil {
-		return err
-	}
-	if err := walk.Payments(ctx, l.Link.ID, p.payment); err != nil {
-		return err
-	}
-	if err := walk.Entries(ctx, l.Link.ID, p.entry); err != nil {
-		return err
-	}
-	if err := p.endMovement(); err != nil {
-		return err
-	}
-	if err := p.everyMovement(); err != nil {
-		return err
-	}
-	if err := walk.Lines(ctx, l.Link.ID, p.line); err != nil {
-		return err
-	}
-	if err := walk.Payouts(ctx, l.Link.ID, p.payout); err != nil {
-		return err
-	}
-	if err := p.finish(); err != nil {
+	if err := p.rows(ctx, walk); err != nil {
 		return err
 	}
 	for _, id := range p.surplusRefunds {

@@ -184,6 +184,7 @@ var tampering = []struct{ name, rule, says, sql string }{
 	{"a lost delivery", "W1", "event 3 has no delivery", `DELETE FROM deliveries WHERE seq = 3 AND` + of("paid")},
 	{"a delivery of nothing", "W1", "not there", `UPDATE deliveries SET event = 'evt_none' WHERE seq = 3 AND` + of("paid")},
 	{"a lost token", "locators", "finds 0 links", `DELETE FROM locators WHERE kind = 'token' AND ref = (SELECT id FROM links WHERE reference = 'paid')`},
+	{"a token of another", "locators", "finds 1 links", `UPDATE locators SET ref = (SELECT id FROM links WHERE reference = 'many') WHERE kind = 'token' AND ref = (SELECT id FROM links WHERE reference = 'paid')`},
 	{"a token that leads nowhere", "locators", "leads nowhere", `INSERT INTO locators (kind, hash, merchant, mode, ref, expires_at) VALUES ('token', 'x', 'shop', 'test', 'NOSUCHLINK', 0)`},
 }
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -48,6 +49,42 @@ func newLinkProof(l store.StoredLink) *linkProof {
 
 func (p *linkProof) breach(rule, format string, args ...any) error {
 	return &Breach{rule, row(p.row.Link.Tenant, string(p.row.Link.ID)), fmt.Sprintf(format, args...)}
+}
+
+// linkRows are the rows of the link to come: a store.Walk.
+type linkRows interface {
+	Events(ctx context.Context, link pay.LinkID, fn func(store.StoredEvent) error) error
+	Payments(ctx context.Context, link pay.LinkID, fn func(store.StoredPayment) error) error
+	Entries(ctx context.Context, link pay.LinkID, fn func(store.StoredEntry) error) error
+	Lines(ctx context.Context, link pay.LinkID, fn func(pay.Settlement) error) error
+	Payouts(ctx context.Context, link pay.LinkID, fn func(pay.Payout) error) error
+}
+
+// rows proves all rows of the link, each for itself and against the others.
+func (p *linkProof) rows(ctx context.Context, rows linkRows) error {
+	link := p.row.Link.ID
+	if err := rows.Events(ctx, link, p.event); err != nil {
+		return err
+	}
+	if err := rows.Payments(ctx, link, p.payment); err != nil {
+		return err
+	}
+	if err := rows.Entries(ctx, link, p.entry); err != nil {
+		return err
+	}
+	if err := p.endMovement(); err != nil {
+		return err
+	}
+	if err := p.everyMovement(); err != nil {
+		return err
+	}
+	if err := rows.Lines(ctx, link, p.line); err != nil {
+		return err
+	}
+	if err := rows.Payouts(ctx, link, p.payout); err != nil {
+		return err
+	}
+	return p.finish()
 }
 
 // record is what an event's record says, its snapshot as bytes.

@@ -70,7 +70,7 @@ func (c *Core) WatchSurplus(ctx context.Context) error {
 }
 
 // lateSurplus are the refunds of surplus that were asked for before a time and
-// have not been made.
+// have not been made, nor others for them.
 func lateSurplus(l store.LinkName, payments []pay.Payment, before time.Time) (list []pay.Discrepancy) {
 	for _, p := range payments {
 		for _, r := range p.Refunds {
@@ -79,9 +79,9 @@ func lateSurplus(l store.LinkName, payments []pay.Payment, before time.Time) (li
 			}
 			d := pay.Discrepancy{Tenant: l.Tenant, Reference: string(r.ID), What: pay.DiffSurplus, Link: l.ID}
 			d.Ours = "surplus of " + money(r.Amount, p.Requested.Currency) + " whose refund is " + string(r.State)
-			for _, a := range p.Attempts {
-				if a.ID == r.Attempt {
-					d.Processor = a.Processor
+			if a := p.Attempt(r.Attempt); a != nil {
+				if d.Processor = a.Processor; r.State == pay.RefundFailed && p.Unreturned(a) == 0 {
+					continue
 				}
 			}
 			list = append(list, d)

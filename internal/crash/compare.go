@@ -160,11 +160,12 @@ func (r *result) answer(b books, f *fact) {
 			if !refund.Surplus {
 				back += refund.Amount
 			}
-			if refund.State != pay.RefundSucceeded {
+			if refund.State != pay.RefundSucceeded && !returned(p, refund) {
 				r.differ("refund %s of payment %s was left %s", refund.ID, p.ID, refund.State)
 			}
 		}
 	}
+	r.verdicts(tab, f)
 	if back != f.refunded {
 		r.differ("refunds of %d were acknowledged for link %s; %d was given back", f.refunded, f.id, back)
 	}
@@ -226,6 +227,12 @@ func charges(b books) map[string]*charge {
 		if c == nil || line.Result != "succeeded" {
 			continue
 		}
+		switch line.Kind {
+		case "dispute":
+			c.disputed += line.Amount
+		case "dispute_won":
+			c.disputed -= line.Amount
+		}
 		kind := pay.OperationKind(line.Kind)
 		if line.Kind == "decide" {
 			kind = c.kind
@@ -244,14 +251,19 @@ func charges(b books) map[string]*charge {
 // nothing is left half-way, and no link keeps two.
 func (r *result) money(b books) {
 	journal := charges(b)
-	payments, refunds, surplus := 0, 0, 0
+	payments, refunds, surplus, disputes := 0, 0, 0, 0
 	for _, tab := range b.tabs {
 		kept, sum, back := 0, int64(0), int64(0)
 		for _, p := range tab.Payments {
 			payments++
+			disputes += len(p.Disputes)
 			for _, a := range p.Attempts {
 				c := r.attempt(journal, tab.Link, a)
-				if left := c.captured - c.refunded; left > 0 {
+				left := c.captured - c.refunded
+				if a.Shares == nil {
+					left -= c.disputed // surplus that a dispute took does not go back
+				}
+				if left > 0 {
 					kept++
 					sum += left
 				}
@@ -280,6 +292,7 @@ func (r *result) money(b books) {
 	r.count("payments", payments)
 	r.count("refunds", refunds)
 	r.count("charges returned as surplus", surplus)
+	r.count("disputes", disputes)
 }
 
 // attempt compares one attempt with its charge.

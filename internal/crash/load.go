@@ -34,6 +34,8 @@ type fact struct {
 	taken    pay.PaymentID   // captures of it were acknowledged
 	voided   pay.PaymentID   // likewise a void
 	refunded int64           // minor units, in all acknowledged refunds
+
+	verdicts map[pay.DisputeID]pay.DisputeState // of disputes, acknowledged
 }
 
 func (f *fact) note(change func()) {
@@ -180,6 +182,9 @@ var fates = []fate{
 	{5, true, inTurn(pays(visa), (*shopper).captureSome, (*shopper).void)},
 	{5, true, inTurn(pays(visa), (*shopper).captureSome, (*shopper).cancel)},
 	{5, true, inTurn(pays(visa), (*shopper).cancel)},
+	{5, false, inTurn(pays(contested), (*shopper).judge)},
+	{5, false, inTurn(together(pays(contested), (*shopper).cancelSoon), (*shopper).judge)},
+	{3, true, inTurn(pays(contested), (*shopper).capture, (*shopper).judge)},
 }
 
 func pays(tries ...try) func(*shopper, *fact) error {
@@ -301,6 +306,7 @@ type linkOut struct {
 		ID       pay.PaymentID    `json:"id"`
 		State    pay.PaymentState `json:"state"`
 		Captured int64            `json:"amount_captured"`
+		Refunded int64            `json:"amount_refunded"`
 		Attempts []struct {
 			State pay.AttemptState `json:"state"`
 		} `json:"attempts"`

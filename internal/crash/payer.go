@@ -27,6 +27,7 @@ var (
 	declined    = try{pay.MethodCard, "card.card", "4000000000000002", true}
 	challenge   = try{pay.MethodCard, "card.card", "4000000000003220", true}
 	lostAnswer  = try{pay.MethodCard, "card.card", "4000000000000119", true}
+	contested   = try{pay.MethodCard, "card.card", "4000000000000259", true} // and disputed soon after
 	bank        = try{pay.MethodBankRedirect, "bank_redirect.bank", "test_bank_a", true}
 	bankRefused = try{pay.MethodBankRedirect, "bank_redirect.bank", "test_bank_a", false}
 	transfer    = try{pay.MethodBankTransfer, "", "", true}

@@ -164,3 +164,36 @@ func TestMoreOfWhatCountsIsInTime(t *testing.T) {
 		t.Errorf("%d applied", p.Link.Applied)
 	}
 }
+
+// A payment whose money was too much stays so, also when its link is open again
+// by the time that more of it comes (5.5).
+func TestSurplusStaysSurplus(t *testing.T) {
+	p := newPlay(t, func(l *Link) { l.Use.Manual = true })
+	payment, id := p.begin(Begin{})
+	p.told(id, Report{State: AttemptFailed})
+	p.Now = p.Link.ExpiresAt.Add(100 * time.Hour)
+	p.told(id, Report{State: AttemptAuthorized, Operation: "op_hold", ProcessorRef: "ref_1", Authorized: 1050})
+	p.take(id, "op_1", 400, false)
+	must(t, p.Edit(func(l *Link) error { l.ExpiresAt = p.Now.Add(time.Hour); return nil }))
+	p.take(id, "op_2", 300, false)
+	if _, a := p.Attempt(id); p.Link.State != LinkActive || p.Link.Applied != 0 || p.payment(payment).State != PaymentSurplus || a.Refunding != 700 {
+		t.Errorf("the link is %s, %d applied, the payment %s, %d go back", p.Link.State, p.Link.Applied, p.payment(payment).State, a.Refunding)
+	}
+}
+
+// What a hold released of a link's parts is asked of nobody again, and not taken
+// from a late payer either (M5).
+func TestReleasedPartIsNotTakenLate(t *testing.T) {
+	p := newPlay(t, func(l *Link) { l.Price.Amount, l.Use = 1000, Use{Parts: true, Manual: true} })
+	_, late := p.begin(Begin{Amount: 600})
+	p.told(late, Report{State: AttemptFailed})
+	_, id := p.begin(Begin{Amount: 600})
+	p.told(id, Report{State: AttemptAuthorized, ProcessorRef: "ref_1", Authorized: 600})
+	p.told(id, Report{State: AttemptCaptured, Operation: "op_1", ProcessorRef: "ref_1", Captured: 400, Taken: 400})
+	p.want("some", LinkActive, 400, 200, 0)
+	p.captured(late, 600)
+	p.want("late", LinkActive, 400, 200, 0)
+	if !p.asked(late, OpRefund) {
+		t.Error("what is too much does not go back")
+	}
+}

@@ -171,6 +171,9 @@ func (t *Tab) moveDispute(p *Payment, a *Attempt, d *Dispute, to DisputeState) {
 		t.postLoss(p, a, d)
 	}
 	t.event(disputeEvents[to], "dispute", string(d.ID), string(from), string(to), p.ID)
+	if to != DisputeOpen {
+		t.returnAgain(p, a)
+	}
 }
 
 // countDispute keeps the sums of what is disputed and was not won.
@@ -237,4 +240,33 @@ func (p *Payment) surplusLeft(a *Attempt) (minor int64) {
 		}
 	}
 	return minor
+}
+
+// Unreturned is what of an attempt's surplus the payer does not have and is not
+// about to get, in minor units: its refund failed.
+func (p *Payment) Unreturned(a *Attempt) int64 {
+	left := p.surplusLeft(a)
+	for _, r := range p.Refunds {
+		if r.Attempt == a.ID && r.Surplus && !r.State.Ended() {
+			left -= r.Amount
+		}
+	}
+	return max(left, 0)
+}
+
+// returnAgain asks once more for the return of surplus that could not be given
+// back while it was disputed: as much as a dispute that is open or was lost has
+// left of it (M4, 5.6).
+func (t *Tab) returnAgain(p *Payment, a *Attempt) {
+	left := min(p.Unreturned(a), a.Captured-a.Refunded-a.Refunding-a.Disputed)
+	if left > 0 {
+		t.refund(p, a, RefundWish{Amount: left, Reason: "surplus", surplus: true})
+	}
+}
+
+// undisputed reports that a dispute of an attempt ended after a time.
+func (p *Payment) undisputed(id AttemptID, after time.Time) bool {
+	return slices.ContainsFunc(p.Disputes, func(d Dispute) bool {
+		return d.Attempt == id && d.State != DisputeOpen && d.UpdatedAt.After(after)
+	})
 }

@@ -353,7 +353,7 @@ func (t *Tab) fits(p *Payment, a *Attempt, minor int64, held bool) bool {
 	case LinkActive, LinkPaused:
 	case LinkExpired:
 		inTime := a.CreatedAt.Before(t.Link.ExpiresAt) && t.Now.Before(t.Link.ExpiresAt.Add(time.Duration(a.GraceS)*time.Second))
-		if !inTime && !held && !more && !t.Link.AcceptLate {
+		if !inTime && !held && !t.Link.AcceptLate {
 			return false
 		}
 	default:
@@ -435,8 +435,8 @@ func (t *Tab) Refunded(id RefundID, to RefundState) error {
 }
 
 func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
-	ended := r.State == RefundSucceeded || r.State == RefundFailed
-	if ended && to != r.State && (to == RefundSucceeded || to == RefundFailed) {
+	ended := r.State.Ended()
+	if ended && to != r.State && to.Ended() {
 		return ErrState("a refund that is %s cannot become %s", r.State, to) // the processor contradicts itself
 	}
 	if r.State == to || ended || to == RefundSent && r.State != RefundRequested {
@@ -462,6 +462,9 @@ func (t *Tab) moveRefund(p *Payment, r *Refund, to RefundState) error {
 			a.Refunding -= r.Amount
 		}
 		t.event(EventKind("refund."+string(next)), "refund", string(r.ID), string(from), string(next), p.ID)
+	}
+	if r.State == RefundFailed && r.Surplus && p.undisputed(a.ID, r.CreatedAt) {
+		t.returnAgain(p, a) // refused for a dispute of which we heard the end before
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ type Driver struct {
 	forget context.CancelFunc
 }
 
+var _ processor.Disputer = (*Driver)(nil)
+
 // New stands before inner. The seed decides what goes wrong in which order.
 func New(inner processor.Driver, rates Rates, seed uint64) *Driver {
 	d := &Driver{Driver: inner, rates: rates, dice: rand.New(rand.NewPCG(seed, seed))}
@@ -100,7 +102,7 @@ func (d *Driver) Refund(ctx context.Context, o processor.Order) (processor.Outco
 // if it told wrong amounts too, nobody could ever find out the right ones.
 func (d *Driver) Query(ctx context.Context, o processor.Order) (processor.Outcome, error) {
 	if o.Tenant.Mode == pay.Test && d.hits(d.rates.Before) {
-		return d.timeout(ctx)
+		return processor.Outcome{}, d.timeout(ctx)
 	}
 	return d.Driver.Query(ctx, o)
 }
@@ -118,7 +120,9 @@ func (d *Driver) VerifyCallback(t pay.Tenant, header http.Header, raw []byte) (p
 // Callback is who hears of later news.
 type Callback = func(ctx context.Context, t pay.Tenant, header http.Header, raw []byte) error
 
-// Callback stands before f, who hears of the news of the driver behind.
+// Callback stands before f, who hears of the news of the driver behind. Of a
+// dispute, after which nobody asks, f hears once more in time: a processor goes
+// on telling of it until somebody has heard.
 func (d *Driver) Callback(f Callback) Callback {
 	return func(ctx context.Context, t pay.Tenant, header http.Header, raw []byte) error {
 		if t.Mode != pay.Test || !d.hits(d.rates.Callbacks) {
@@ -127,37 +131,72 @@ func (d *Driver) Callback(f Callback) Callback {
 		for range 2 {
 			d.later(func(ctx context.Context) { f(ctx, t, header, raw) }) // f logs its own errors
 		}
+		if ev, err := d.Driver.VerifyCallback(t, header, raw); err == nil && ev.Dispute != nil {
+			return f(ctx, t, header, raw)
+		}
 		return nil
 	}
 }
 
+// OpenDispute may come to nothing or lose its answer.
+// Errors: invalid_state where the driver behind plays no disputes.
+func (d *Driver) OpenDispute(ctx context.Context, t pay.Tenant, w processor.DisputeWish) (processor.Evidence, error) {
+	plays, err := d.disputer()
+	if err != nil {
+		return processor.Evidence{}, err
+	}
+	return meet(ctx, d, t, func(ctx context.Context) (processor.Evidence, error) { return plays.OpenDispute(ctx, t, w) })
+}
+
+// DecideDispute may go wrong as OpenDispute does.
+func (d *Driver) DecideDispute(ctx context.Context, t pay.Tenant, paymentRef, ref string, to pay.DisputeState) (processor.Evidence, error) {
+	plays, err := d.disputer()
+	if err != nil {
+		return processor.Evidence{}, err
+	}
+	return meet(ctx, d, t, func(ctx context.Context) (processor.Evidence, error) {
+		return plays.DecideDispute(ctx, t, paymentRef, ref, to)
+	})
+}
+
+func (d *Driver) disputer() (processor.Disputer, error) {
+	if plays, ok := d.Driver.(processor.Disputer); ok {
+		return plays, nil
+	}
+	return nil, pay.ErrState("the processor %s plays no disputes", d.Name())
+}
+
 // call makes one call, as the dice want it.
 func (d *Driver) call(ctx context.Context, o processor.Order, do func(context.Context, processor.Order) (processor.Outcome, error)) (processor.Outcome, error) {
-	if o.Tenant.Mode != pay.Test {
-		return do(ctx, o)
+	return meet(ctx, d, o.Tenant, func(ctx context.Context) (processor.Outcome, error) { return do(ctx, o) })
+}
+
+// meet does something for a tenant, as the dice want it.
+func meet[T any](ctx context.Context, d *Driver, t pay.Tenant, do func(context.Context) (T, error)) (none T, err error) {
+	if t.Mode != pay.Test {
+		return do(ctx)
 	}
 	switch n := d.draw(100); {
 	case n < d.rates.Before:
-		return d.timeout(ctx)
 	case n < d.rates.Before+d.rates.After && d.draw(2) == 0:
-		d.later(func(ctx context.Context) { do(ctx, o) }) // slow: it arrives when its answer was given up, perhaps after questions about it
-		return d.timeout(ctx)
+		d.later(func(ctx context.Context) { do(ctx) }) // slow: it arrives when its answer was given up, perhaps after questions about it
 	case n < d.rates.Before+d.rates.After:
-		do(ctx, o) // its answer is lost
-		return d.timeout(ctx)
+		do(ctx) // its answer is lost
+	default:
+		return do(ctx)
 	}
-	return do(ctx, o)
+	return none, d.timeout(ctx)
 }
 
 // errTimeout is all that is heard of a call.
 var errTimeout = errors.New("faulty: the processor did not answer in time")
 
-func (d *Driver) timeout(ctx context.Context) (processor.Outcome, error) {
+func (d *Driver) timeout(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d.upTo(patience)):
 	}
-	return processor.Outcome{}, errTimeout
+	return errTimeout
 }
 
 // later does something after a while, unless the driver is closed before.

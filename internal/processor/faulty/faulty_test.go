@@ -20,6 +20,8 @@ type plain struct {
 	calls *atomic.Int64
 }
 
+func (plain) Name() string { return "plain" }
+
 func (p plain) Start(_ context.Context, o processor.Order) (processor.Outcome, error) {
 	p.calls.Add(1)
 	return processor.Outcome{Result: processor.Succeeded, Authorized: o.Amount.Minor, Captured: o.Amount.Minor}, nil
@@ -161,6 +163,76 @@ func TestCallbacks(t *testing.T) {
 		}
 		if overtaken == 0 {
 			t.Error("they came in order")
+		}
+	})
+}
+
+// quarrel is a plain driver that plays disputes.
+type quarrel struct{ plain }
+
+func (q quarrel) OpenDispute(context.Context, pay.Tenant, processor.DisputeWish) (processor.Evidence, error) {
+	q.calls.Add(1)
+	return processor.Evidence{EventID: "open", Dispute: &processor.Dispute{}}, nil
+}
+
+func (q quarrel) DecideDispute(ctx context.Context, t pay.Tenant, _, _ string, _ pay.DisputeState) (processor.Evidence, error) {
+	return q.OpenDispute(ctx, t, processor.DisputeWish{})
+}
+
+func (quarrel) VerifyCallback(pay.Tenant, http.Header, []byte) (processor.Evidence, error) {
+	return processor.Evidence{EventID: "open", Dispute: &processor.Dispute{}}, nil
+}
+
+// Disputes are played as the driver behind plays them, but for what goes wrong;
+// in live mode nothing does.
+func TestDisputes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for rates, calls := range map[Rates]int64{{}: 2, {Before: 100}: 0, {After: 100}: 2} {
+			q := quarrel{plain{calls: new(atomic.Int64)}}
+			d := New(q, rates, 1)
+			var plays processor.Disputer = d
+			lost := rates != Rates{}
+			for _, mode := range []pay.Mode{pay.Test, pay.Live} {
+				tn := pay.Tenant{Merchant: tenant.Merchant, Mode: mode}
+				opened, err := plays.OpenDispute(t.Context(), tn, processor.DisputeWish{})
+				decided, err2 := plays.DecideDispute(t.Context(), tn, "p", "d", pay.DisputeWon)
+				for _, err := range []error{err, err2} {
+					if (err != nil) != (lost && mode == pay.Test) {
+						t.Errorf("%+v, %s: %v", rates, mode, err)
+					}
+				}
+				if err == nil && (opened.EventID != "open" || decided.EventID != "open") {
+					t.Errorf("%+v, %s: %+v, %+v", rates, mode, opened, decided)
+				}
+			}
+			time.Sleep(delay)
+			synctest.Wait()
+			if n := q.calls.Load(); n != calls+2 { // two of them in live mode
+				t.Errorf("%+v: %d calls arrived", rates, n)
+			}
+			d.Close()
+		}
+	})
+	d, _ := bad(t, Rates{})
+	if _, err := d.OpenDispute(t.Context(), tenant, processor.DisputeWish{}); pay.KindOf(err) != pay.Conflict {
+		t.Errorf("a driver that plays none: %v", err)
+	}
+}
+
+// What nobody would ask about is heard in time, and again.
+func TestDisputeIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := New(quarrel{plain{calls: new(atomic.Int64)}}, Rates{Callbacks: 100}, 1)
+		defer d.Close()
+		heard := new(atomic.Int64)
+		hears := d.Callback(func(context.Context, pay.Tenant, http.Header, []byte) error { heard.Add(1); return nil })
+		if err := hears(t.Context(), tenant, nil, nil); err != nil || heard.Load() != 1 {
+			t.Errorf("at once %d times, %v", heard.Load(), err)
+		}
+		time.Sleep(delay)
+		synctest.Wait()
+		if heard.Load() != 3 {
+			t.Errorf("%d times", heard.Load())
 		}
 	})
 }
