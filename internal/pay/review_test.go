@@ -138,3 +138,22 @@ func TestDecisionNamesThePayment(t *testing.T) {
 		t.Errorf("a card number: %v", err)
 	}
 }
+
+// Word of money in an attempt that is known to be over is never left out, also
+// where it tells of the same end again: it is a person's to look up (5.7).
+func TestEndWithMoneyIsReviewed(t *testing.T) {
+	ends := []AttemptState{AttemptFailed, AttemptCanceled, AttemptVoided, AttemptAuthExpired}
+	for _, is := range ends {
+		for _, told := range ends {
+			for captured, want := range map[int64]AttemptState{0: is, 400: AttemptReview} {
+				p := newPlay(t, func(l *Link) { l.Use.Manual = true })
+				_, a := p.begin(Begin{})
+				p.Payments[0].Attempts[0].State = is
+				p.told(a, Report{State: told, Captured: captured})
+				if _, have := p.Attempt(a); have.State != want {
+					t.Errorf("%s, told %s with %d captured: %s, want %s", is, told, captured, have.State, want)
+				}
+			}
+		}
+	}
+}

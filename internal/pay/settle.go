@@ -90,6 +90,12 @@ func (t *Tab) stale(a *Attempt, r Report) bool {
 	if a.State == AttemptReview {
 		return true
 	}
+	switch r.State {
+	case AttemptFailed, AttemptCanceled, AttemptVoided, AttemptAuthExpired:
+		if r.Captured > a.Captured {
+			return false // its end once more, and money that is not known of
+		}
+	}
 	known := func(c Capture) bool { // by a person's word, too, who names no operation
 		return c.Operation == r.Operation || c.Operation == "" && r.Captured <= a.Captured
 	}
