@@ -388,7 +388,8 @@ func (c *Core) Payments(ctx context.Context, who pay.Caller, f PaymentFilter) (l
 }
 
 // Callback takes a processor's own word: verified on raw bytes, stored, then
-// processed; at most one effect, any number of times (P4).
+// processed; at most one effect, any number of times (P4). Once it is stored it is
+// taken: if it cannot have its effect now, the inbox sees to that.
 // Errors: pay.ErrNotFound for an unknown processor, pay.ErrUnauthorized.
 func (c *Core) Callback(ctx context.Context, name string, t pay.Tenant, header http.Header, raw []byte) error {
 	d, err := c.driver(name)
@@ -403,6 +404,7 @@ func (c *Core) Callback(ctx context.Context, name string, t pay.Tenant, header h
 }
 
 // takeEvidence keeps evidence and lets it have its effect, unless it came before.
+// Errors: only of keeping it.
 func (c *Core) takeEvidence(ctx context.Context, t pay.Tenant, name string, ev processor.Evidence) error {
 	kept, err := json.Marshal(ev)
 	if err != nil {
@@ -416,7 +418,10 @@ func (c *Core) takeEvidence(ctx context.Context, t pay.Tenant, name string, ev p
 	if err != nil || !fresh {
 		return err
 	}
-	return c.useEvidence(ctx, t, name, ev)
+	if err := c.useEvidence(ctx, t, name, ev); err != nil {
+		c.log.Error("a callback could not have its effect yet", "processor", name, "merchant", t.Merchant, "event", ev.EventID, "err", err)
+	}
+	return nil
 }
 
 // useEvidence lets stored evidence have its effect.
