@@ -68,15 +68,7 @@ func (c *Core) ReleaseOperation(ctx context.Context, j store.OperationJob) error
 // been sent before, and writes down the answer. No transaction is open while
 // the processor is called (P1).
 func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
-	d, err := c.driver(j.Processor)
-	if err != nil {
-		return err
-	}
-	l, err := c.store.Link(ctx, j.Tenant, j.Link)
-	if err != nil {
-		return err
-	}
-	p, err := c.store.Payment(ctx, j.Tenant, j.Payment)
+	d, l, p, err := c.subject(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -98,8 +90,7 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 	// sent all the same: by its id it happens once. So is, after asking, what the
 	// processor never saw (P2): a call that came to nothing is not one that failed.
 	begins := j.Kind == pay.OpSale || j.Kind == pay.OpAuthorize
-	fresh := j.State == pay.OpPrepared && j.Tries == 0 && (j.Fence == 1 || !begins)
-	asked := !fresh
+	asked := j.State != pay.OpPrepared || j.Tries > 0 || j.Fence != 1 && begins
 	out, err := processor.Outcome{}, error(nil)
 	call, cancel := context.WithTimeout(ctx, startTimeout) // one that never answers must not keep a worker for ever
 	defer cancel()
@@ -115,6 +106,18 @@ func (c *Core) RunOperation(ctx context.Context, j store.OperationJob) error {
 		out = processor.Outcome{Result: processor.Unknown}
 	}
 	return c.record(context.WithoutCancel(ctx), j, out, asked)
+}
+
+// subject is what an operation is about: its processor, link and payment.
+func (c *Core) subject(ctx context.Context, j store.OperationJob) (d processor.Driver, l pay.Link, p pay.Payment, err error) {
+	if d, err = c.driver(j.Processor); err != nil {
+		return d, l, p, err
+	}
+	if l, err = c.store.Link(ctx, j.Tenant, j.Link); err != nil {
+		return d, l, p, err
+	}
+	p, err = c.store.Payment(ctx, j.Tenant, j.Payment)
+	return d, l, p, err
 }
 
 // askHold asks what became of an authorization whose time is over, unless it
@@ -223,15 +226,7 @@ func released(ctx context.Context, tx *store.Tx, j store.OperationJob) error {
 // the word that it does may have been on its way since before.
 // Errors: no answer; it is to be tried again.
 func (c *Core) askAgain(ctx context.Context, j store.OperationJob) error {
-	d, err := c.driver(j.Processor)
-	if err != nil {
-		return err
-	}
-	l, err := c.store.Link(ctx, j.Tenant, j.Link)
-	if err != nil {
-		return err
-	}
-	p, err := c.store.Payment(ctx, j.Tenant, j.Payment)
+	d, l, p, err := c.subject(ctx, j)
 	if err != nil {
 		return err
 	}
