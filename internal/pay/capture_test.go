@@ -250,3 +250,18 @@ func TestHoldEndsWithMoreTaken(t *testing.T) {
 		}
 	}
 }
+
+// A capture may be heard of after the end of the hold that it was of: nothing is
+// held any more, whether more captures were to come or not.
+func TestCaptureHeardAfterTheEnd(t *testing.T) {
+	for _, final := range []bool{false, true} {
+		p := newPlay(t, func(l *Link) { l.Use.Manual = true })
+		payment, id := p.hold()
+		p.told(id, Report{State: AttemptAuthExpired, Authorized: 1050})
+		p.take(id, "op_1", 400, final)
+		if _, a := p.Attempt(id); a.State != AttemptCaptured || a.Captured != 400 || p.payment(payment).State != PaymentApplied {
+			t.Errorf("final %v: the attempt is %s with %d captured, the payment %s", final, a.State, a.Captured, p.payment(payment).State)
+		}
+		p.want("the end", LinkCompleted, 400, 650, 1)
+	}
+}

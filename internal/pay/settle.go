@@ -53,6 +53,9 @@ func (t *Tab) Settle(id AttemptID, r Report) error {
 	if a.Captured > 0 && a.Captured >= r.Captured && (r.State == AttemptVoided || r.State == AttemptAuthExpired) {
 		r = Report{State: AttemptCaptured, Captured: a.Captured} // only what is left was released
 	}
+	if a.State == AttemptAuthExpired && r.Taken > 0 {
+		r.State, r.Partial = AttemptCaptured, true // the capture came before the end, and the rest is gone
+	}
 	if !agrees(a, r) {
 		return t.review(p, a)
 	}
