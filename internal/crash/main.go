@@ -48,8 +48,10 @@ const usualFaults = "after=10,before=10,callbacks=5,amounts=1"
 // 1 min, 5 min and 15 min. One in ten stays so, so that with 2,000 payments
 // the last answer takes minutes, and seldom a quarter of an hour.
 const (
-	finishTime = 30 * time.Minute // after the last kill, until every shopper has an answer
-	settleTime = 30 * time.Minute // until operations are final and deliveries made
+	// Of thousands of calls one may stay without an answer seven times, and is then
+	// asked about hourly (P3).
+	finishTime = 150 * time.Minute // after the last kill, until every shopper has an answer
+	settleTime = 150 * time.Minute // until operations are final and deliveries made
 	settlePoll = 100 * time.Millisecond
 )
 
