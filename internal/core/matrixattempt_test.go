@@ -53,7 +53,7 @@ var attemptWords = []word{
 	says("ra .  ra ra .  .  .  .  .  .  .", pay.OpSale, processor.NeedsAction, pay.AttemptRequiresAction),
 	says("pr pr .  .  .  .  .  .  .  .  .", pay.OpSale, processor.Pending, pay.AttemptProcessing),
 	says("ca ca ca ca ca .  ca ca re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptCaptured),            // ca: more than there was
-	says("au au au au au .  au au re au .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(), // likewise
+	says("au au au au au .  au au re ca .", pay.OpCapture, processor.Succeeded, pay.AttemptAuthorized).ofPart(), // likewise; ax: the rest is gone
 	says("cn cn .  .  vo !  .  .  .  .  .", pay.OpVoid, processor.Succeeded, pay.AttemptCanceled),
 	says(nothing, pay.OpCapture, processor.Unknown, ""),
 	says(nothing, pay.OpCapture, processor.Failed, ""),
