@@ -12,6 +12,21 @@ import (
 	"paylink/internal/store/storetest"
 )
 
+// firstDelivery claims the first delivery to a new endpoint.
+func firstDelivery(t *testing.T, w *coretest.World) (pay.Endpoint, pay.Delivery) {
+	t.Helper()
+	e, err := w.CreateEndpoint(t.Context(), w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:9/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Link(t, nil)
+	due, err := w.ClaimDeliveries(t.Context(), 1)
+	if err != nil || len(due) != 1 {
+		t.Fatal(due, err)
+	}
+	return e, due[0].Delivery
+}
+
 // An endpoint that answers 410, or has only failed for 5 days, is disabled with
 // one alarm (W5).
 func TestEndpointDisabledAlarms(t *testing.T) {
@@ -31,16 +46,9 @@ func TestEndpointDisabledAlarms(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, o store.Options) {
 				ctx := context.Background()
 				w := coretest.New(t, o)
-				e, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:9/"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.Link(t, nil)
-				due, err := w.ClaimDeliveries(ctx, 1)
-				if err != nil || len(due) != 1 {
-					t.Fatal(due, err)
-				}
-				fails(t, w, due[0].Delivery)
+				e, first := firstDelivery(t, w)
+				fails(t, w, first)
+				var err error
 				if e, err = w.Endpoint(ctx, w.Shop, e.ID); err != nil || e.Enabled {
 					t.Errorf("enabled %t, %v", e.Enabled, err)
 				}

@@ -26,24 +26,17 @@ func TestEndpointIsGivenTime(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, o store.Options) {
 				ctx := context.Background()
 				w := coretest.New(t, o)
-				e, err := w.CreateEndpoint(ctx, w.Shop, core.NewEndpoint{URL: "http://127.0.0.1:9/"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.Link(t, nil)
-				due, err := w.ClaimDeliveries(ctx, 1)
-				if err != nil || len(due) != 1 {
-					t.Fatal(due, err)
-				}
+				e, first := firstDelivery(t, w)
 				for try := 1; try <= c.tries; try++ {
 					r := core.DeliveryResult{State: pay.DeliveryPending, Status: 500, RetryAt: w.Clock.Now()}
 					if try == c.answers {
 						r.Status, r.Succeeded = 200, true
 					}
-					finish(t, w, due[0].Delivery, r)
+					finish(t, w, first, r)
 					w.Clock.Add(c.every)
 				}
-				if e, err = w.Endpoint(ctx, w.Shop, e.ID); err != nil || !e.Enabled || w.Alarms("endpoint_disabled") != 0 {
+				e, err := w.Endpoint(ctx, w.Shop, e.ID)
+				if err != nil || !e.Enabled || w.Alarms("endpoint_disabled") != 0 {
 					t.Errorf("enabled %t after %d failures, %v", e.Enabled, e.Failures, err)
 				}
 			})

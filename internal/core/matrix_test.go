@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -38,8 +37,6 @@ type matrix struct {
 	rows   *storetest.Rows
 	answer func(o processor.Order) (processor.Outcome, error) // the processor's, to this pair
 	pairs  int
-	every  int // 1: all pairs are played; n: one in n, drawn anew each time
-	lot    int
 }
 
 // stage is one kind of subject, with the states it can be brought to.
@@ -78,8 +75,7 @@ func (chatty) Capabilities(pay.MethodID) (processor.Capabilities, bool) {
 
 func newMatrix(t *testing.T, o store.Options) *matrix {
 	t.Helper()
-	m := &matrix{t: t, every: rounds(4, 1)}
-	m.lot = rand.IntN(m.every)
+	m := &matrix{t: t}
 	m.oddWorld = withDriver(t, coretest.New(t, o), chatty{odd{func(_ context.Context, o processor.Order, _ bool) (processor.Outcome, error) {
 		return m.answer(o)
 	}}})
@@ -115,12 +111,7 @@ func (m *matrix) play(st stage, causes []cause) {
 			m.t.Fatalf("%s: %d marks for %d states", c.name, len(marks), len(states))
 		}
 		for i, state := range states {
-			if c.word != nil && c.word.turn > 0 && c.word.turn != 1+i%2 {
-				continue
-			}
-			if m.lot++; m.lot%m.every == 0 {
-				m.pair(st, c, state, marks[i], codes[marks[i]])
-			}
+			m.pair(st, c, state, marks[i], codes[marks[i]])
 		}
 	}
 	_, err := m.Verify(context.Background(), quiet)

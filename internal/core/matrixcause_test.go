@@ -73,7 +73,6 @@ type word struct {
 	to       string       // the state that it asks for
 	currency pay.Currency // USD where it is empty
 	answer   bool
-	turn     int // 1: told to every other state, 2: to the others; 0: to all
 }
 
 // order stores an operation of the subject for the processor to speak of.
@@ -156,14 +155,10 @@ func (w word) name() string {
 	return name + " by a callback" + string(w.currency)
 }
 
-// spoken are the causes that words are: by a callback and by an answer. Where
-// time is short each state is told each word in one of the ways, by turns.
+// spoken are the causes that words are: by a callback and by an answer.
 func spoken(list []word) (causes []cause) {
-	for n, w := range list {
-		for way := range 2 {
-			if w.answer = way == 1; rounds(1, 2) == 1 {
-				w.turn = 1 + (n+way)%2
-			}
+	for _, w := range list {
+		for _, w.answer = range []bool{false, true} {
 			told := w
 			causes = append(causes, cause{marks: w.marks, name: w.name(), word: &told})
 		}
